@@ -1,0 +1,67 @@
+# `make` lists the targets. Every target does its own set-up, the virtual environment included.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := core ingestor transformer status-api
+LOCKED := $(VENV)/.locked
+ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: install
+install: $(LOCKED) ## Fill .venv with the locked dependencies and the four packages
+
+$(LOCKED): requirements/bootstrap.txt requirements/dev.txt $(PACKAGES:%=services/%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo 'Python 3.11, 3.12 or 3.13 is needed; name one with PYTHON=python3.x' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e services/%)
+	@touch $@
+
+.PHONY: demo
+demo: install ## Run the whole pipeline over derived hours: no account, no network; ends with what happened
+	@$(BIN)/python -m tests.demo $(ARGS)
+
+.PHONY: run
+run: install ## Take in the newest hour from Wikimedia itself (needs PAGEVIEWS_CONTACT)
+	@$(BIN)/pageviews-ingestor run
+	@$(BIN)/pageviews-transformer run
+
+.PHONY: test
+test: install ## Run the tests; ARGS='-k hour' for some of them
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: install ## Style, types, the direction of imports, SQL
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/sqlfluff lint --processes 1 services/transformer/dbt
+
+.PHONY: check
+check: lint lock-check test ## Exactly what CI runs
+
+.PHONY: bench
+bench: install ## Measure time and memory against an engine floor; FULL_HOUR=… for a real full-size hour
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: lock
+lock: install ## Compile the lock files anew from the pyproject files
+	@tests/tools/compile_locks.sh requirements $(ARGS)
+
+.PHONY: lock-check
+lock-check: install ## Fail if the lock files are not what the pyproject files ask for
+	@$(BIN)/python -m tests.tools.check_locks
+
+.PHONY: clean
+clean: ## Remove what the targets made, but never data/
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis services/transformer/dbt/{target,logs}

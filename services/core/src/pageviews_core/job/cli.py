@@ -1,0 +1,124 @@
+"""The verbs that both jobs have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
+
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pageviews_core.clock import SystemClock
+from pageviews_core.errors import ConfigurationError, ExitCode, PageviewsError
+from pageviews_core.hour import Hour
+from pageviews_core.job.program import Program
+from pageviews_core.job.session import Session, open_session
+from pageviews_core.job.stopping import Stopping
+from pageviews_core.job.tick import guarded, run_tick
+from pageviews_core.job.watch import watch
+from pageviews_core.journal import Journal
+from pageviews_core.logging import configure_logging
+from pageviews_core.object_store import open_object_store
+from pageviews_core.object_store.counting import CountingObjectStore
+from pageviews_core.records.run import Trigger
+from pageviews_core.settings import JobSettings, read_settings
+
+log = structlog.get_logger()
+
+BuildProgram = Callable[[JobSettings], Program]
+
+
+def build_cli(settings_class: type[JobSettings], build: BuildProgram, *, name: str, about: str) -> typer.Typer:
+    """The command line of a job whose program is built from its settings."""
+    app = typer.Typer(
+        name=name, help=about, add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False
+    )
+    stopping = Stopping()
+
+    @contextmanager
+    def opened(trigger: Trigger) -> Iterator[tuple[JobSettings, Program, Session]]:
+        settings = read_settings(settings_class)
+        configure_logging(settings.log_format, settings.log_level, service=name)
+        stopping.listen()
+        program, clock = build(settings), SystemClock()
+        store = CountingObjectStore(open_object_store(settings.object_store_url()))
+        with open_session(store, clock, stopping, program.job, trigger, settings.run_budget) as session:
+            yield settings, program, session
+
+    @app.callback(invoke_without_command=True)
+    def default(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            run()
+
+    @app.command()
+    def run() -> None:
+        """One tick: do what is owed, and leave. The default."""
+        with _exiting(name), opened("schedule") as (_, program, session):
+            _exit(run_tick(program, session))
+
+    @app.command("watch")
+    def watch_() -> None:
+        """Stay: tick on the schedule, and within seconds when asked for work."""
+        with _exiting(name), opened("schedule") as (settings, program, session):
+            _exit(watch(program, settings.cron or program.cron, Journal(session.store), session.clock, stopping))
+
+    @app.command()
+    def plan() -> None:
+        """Say what is owed, and why. Changes nothing."""
+        with _exiting(name), opened("manual") as (_, program, session):
+            planned = program.plan(session)
+            table = Table("hour (UTC)", "now", "why", title=f"{len(planned)} hours owed", title_justify="left")
+            for item in planned:
+                table.add_row(str(item.hour), "yes" if item.due else "later", item.reason)
+            Console().print(table if planned else "Nothing is owed.")
+
+    @app.command()
+    def hour(
+        hours: Annotated[list[str], typer.Argument(help="Hours by their start in UTC, such as 2026-11-20T09")],
+        force: Annotated[bool, typer.Option("--force", help="Do them again even where they are complete")] = False,
+    ) -> None:
+        """Just these hours, now. Exits with the code of the first failure among them."""
+        with _exiting(name), opened("manual") as (_, program, session):
+            try:
+                chosen = sorted({Hour.parse(text) for text in hours})
+            except ValueError as exc:
+                raise ConfigurationError(str(exc)) from exc
+            code, _ = guarded(session, lambda: program.work_on(session, chosen, force=force))
+            _exit(code)
+
+    @app.command()
+    def check() -> None:
+        """Try the settings and everything the job depends on."""
+        with _exiting(name), opened("manual") as (_, program, session):
+            console, failed = Console(), False
+            for item in program.check(session):
+                failed |= not item.passed
+                console.print(f"[{'green]ok' if item.passed else 'red]FAILED'}[/] {item.name}: ", end="")
+                console.print(item.detail, markup=False, highlight=False)
+            _exit(ExitCode.CONFIGURATION if failed else ExitCode.DONE)
+
+    return app
+
+
+@contextmanager
+def _exiting(service: str) -> Iterator[None]:
+    """Errors before there is a session still end in one clear line and their exit code."""
+    try:
+        yield
+    except PageviewsError as exc:
+        if not structlog.is_configured():
+            configure_logging("auto", "info", service=service)
+        log.error("failed", error_type=type(exc).__name__, error=str(exc), exc_info=exc.exit_code is ExitCode.BUG)
+        _exit(exc.exit_code)
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as exc:
+        log.exception("failed", error_type=type(exc).__name__, error=str(exc))
+        _exit(ExitCode.BUG)
+
+
+def _exit(code: ExitCode) -> NoReturn:
+    raise typer.Exit(int(code))

@@ -1,0 +1,78 @@
+"""The object store as the pipeline sees it: immutable blobs and small records under keys, with conditional writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+Body = bytes | Path
+"""An object's content: bytes in memory, or a file to be streamed (never read into memory whole)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    key: str
+    etag: str
+    """Opaque; changes with every write of the key."""
+    size: int
+    """Bytes."""
+    modified_at: datetime
+    """UTC."""
+
+
+class ObjectNotFound(Exception):
+    """No object has this key."""
+
+
+class ObjectExists(Exception):
+    """`create` found the key taken."""
+
+
+class ObjectChanged(Exception):
+    """`replace` or `delete` found another ETag than the one given, or no object."""
+
+
+class ObjectStore(Protocol):
+    """Keys are `/`-separated and relative; no part is empty or begins with a dot (`key_rules`: ValueError otherwise).
+    No key is the folder of another one: `a` and `a/b` cannot both be objects, which a local folder refuses.
+
+    Every method raises StoreUnavailable for what may pass (unreachable, throttled, disk full) and ConfigurationError
+    for what will not (no permission, no such bucket). Writes are atomic: a reader sees the old object or the new.
+    """
+
+    url: str
+
+    def create(self, key: str, body: Body) -> str:
+        """Writes a key that does not exist yet and returns its ETag. Raises ObjectExists."""
+        ...
+
+    def replace(self, key: str, body: Body, *, etag: str) -> str:
+        """Overwrites the key if it still has `etag`, and returns the new ETag. Raises ObjectChanged."""
+        ...
+
+    def put(self, key: str, body: Body) -> str:
+        """Writes the key whatever it held, and returns its ETag."""
+        ...
+
+    def get(self, key: str) -> tuple[bytes, str]:
+        """A small object's whole content, with its ETag. Raises ObjectNotFound."""
+        ...
+
+    def open(self, key: str, *, offset: int = 0) -> BinaryIO:
+        """A stream of the object's content from byte `offset`, to be closed by the caller. Raises ObjectNotFound."""
+        ...
+
+    def head(self, key: str) -> ObjectInfo:
+        """Raises ObjectNotFound."""
+        ...
+
+    def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        """The objects whose keys begin with `prefix` and sort (by code point) after `start_after`, in that order."""
+        ...
+
+    def delete(self, key: str, *, etag: str | None = None) -> None:
+        """Removes the key; no error where it does not exist. With `etag`, raises ObjectChanged unless it has it."""
+        ...

@@ -1,0 +1,1 @@
+"""The JSON objects that the services leave for each other, as versioned models."""

@@ -1,0 +1,34 @@
+"""The warehouse port and its adapters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pageviews_core.clock import Clock
+from pageviews_core.settings import JobSettings
+from pageviews_core.warehouse.base import Warehouse
+
+if TYPE_CHECKING:
+    from pageviews_core.warehouse.duckdb_file import DuckDBFile
+
+
+def open_duckdb_file(settings: JobSettings, clock: Clock, *, engine_memory: int) -> DuckDBFile:
+    """The embedded warehouse's file; `engine_memory` in bytes."""
+    from pageviews_core.warehouse.duckdb_file import DuckDBFile
+
+    return DuckDBFile(
+        path=settings.warehouse_file(),
+        memory_limit=engine_memory,
+        threads=settings.threads,
+        temp_folder=settings.scratch_folder() / "duckdb",
+        wait=settings.warehouse_wait,
+        clock=clock,
+    )
+
+
+def open_warehouse(settings: JobSettings, clock: Clock, *, engine_memory: int) -> Warehouse:
+    """The warehouse that the settings choose; nothing is opened yet. `engine_memory` in bytes."""
+    from pageviews_core.warehouse.duckdb import DuckDBWarehouse  # imported where it is chosen, and no earlier
+
+    file = open_duckdb_file(settings, clock, engine_memory=engine_memory)
+    return DuckDBWarehouse(file, schema=settings.warehouse_schema, raw_table=settings.raw_table)

@@ -1,0 +1,1 @@
+"""Loads the hourly Wikipedia pageview dumps into the warehouse, each hour exactly once."""

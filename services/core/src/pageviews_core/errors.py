@@ -64,6 +64,8 @@ class WarehouseUnavailable(TemporaryError):
 
 class HourError(PageviewsError):
     exit_code = ExitCode.TEMPORARY
+    evidence: str | None = None
+    """The key of the object that shows the fault, once it is kept."""
 
 
 class SourceCorrupt(HourError):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from ingestor.planning import Picture
 from ingestor.units import Unit
-from ingestor.wikimedia import DownloadCorrupt, DumpsClient
-from pageviews_core import keys
+from ingestor.wikimedia import DumpsClient
 from pageviews_core.errors import (
     ConfigurationError,
     HourError,
@@ -31,7 +27,6 @@ from pageviews_core.hour import Hour
 from pageviews_core.job.session import Session
 from pageviews_core.lease import LeaseHeld
 from pageviews_core.markers import newest_generation, read_ingested
-from pageviews_core.object_store.base import ObjectExists
 from pageviews_core.records.control import Recheck
 from pageviews_core.records.marker import SourceFile
 from pageviews_core.records.request import Progress
@@ -113,6 +108,21 @@ class Attempts:
 
         Returns what is loaded now, where that had to be looked up.
         """
+        with structlog.contextvars.bound_contextvars(hour=str(hour)):
+            try:
+                source = self._recheck(hour, last)
+                self._unavailable.clear()
+                return source
+            except (LeaseHeld, LeaseLost) as exc:
+                log.info("recheck_put_off", reason=str(exc))
+            except (HourError, SourceUnavailable) as exc:
+                log.warning("recheck_failed", error_type=type(exc).__name__, error=str(exc))
+                self._record(HourOutcome(hour=hour, outcome="failed", detail=f"{type(exc).__name__}: {exc}"))
+                if isinstance(exc, SourceUnavailable):
+                    self._unanswered(exc)
+        return None
+
+    def _recheck(self, hour: Hour, last: Recheck) -> SourceFile | None:
         if (last.etag or last.last_modified) and self._client.unchanged(
             hour, etag=last.etag, last_modified=last.last_modified
         ):
@@ -124,20 +134,13 @@ class Attempts:
         source = known.source
         if self._client.unchanged(hour, etag=source.etag, last_modified=source.last_modified):
             return source
-        log.info("hour_perhaps_restated", hour=str(hour), generation=generation)
+        log.info("hour_perhaps_restated", generation=generation)
         self._session.prove_store()
-        try:
-            with self._session.leases.acquire("ingested", hour) as lease:
-                self._session.begin()
-                taken = self._ingest.hour(hour, lease, known=known, attempt=1, only_if_changed=True)
-                self._record(taken.outcome)
-                source = taken.source or source
-        except (LeaseHeld, LeaseLost) as exc:
-            log.info("recheck_put_off", hour=str(hour), reason=str(exc))
-        except (HourError, SourceUnavailable) as exc:
-            self._keep_evidence(hour, exc)
-            self._record(HourOutcome(hour=hour, outcome="failed", generation=generation, detail=str(exc)))
-        return source
+        with self._session.leases.acquire("ingested", hour) as lease:
+            self._session.begin()
+            taken = self._ingest.hour(hour, lease, known=known, attempt=1, only_if_changed=True)
+            self._record(taken.outcome)
+        return taken.source or source
 
     @cached_property
     def _ingest(self) -> Ingest:
@@ -209,9 +212,8 @@ class Attempts:
     def _failed(self, unit: Unit, picture: Picture, exc: Exception) -> Attempt:
         self._begin(unit)
         hour = unit.hour
-        evidence = self._keep_evidence(hour, exc)
         if not newest_generation(self._session.store, "ingested", hour):
-            self._add_failure(hour, picture, exc, evidence)
+            self._add_failure(hour, picture, exc)
         self._record(HourOutcome(hour=hour, outcome="failed", detail=f"{type(exc).__name__}: {exc}"))
         self._progress(unit, failed=True)
         if isinstance(exc, SourceUnavailable):
@@ -224,7 +226,7 @@ class Attempts:
         if len(self._unavailable) >= _OUTAGE:
             raise exc
 
-    def _add_failure(self, hour: Hour, picture: Picture, exc: Exception, evidence: str | None) -> None:
+    def _add_failure(self, hour: Hour, picture: Picture, exc: Exception) -> None:
         self._failures.add(
             hour,
             "failed",
@@ -233,17 +235,8 @@ class Attempts:
             run_id=self._session.run.id,
             before=picture.failures.get(hour),
             first_pause=self._retry_after,
-            evidence=evidence,
+            evidence=exc.evidence if isinstance(exc, HourError) else None,
         )
-
-    def _keep_evidence(self, hour: Hour, exc: Exception) -> str | None:
-        path = exc.evidence if isinstance(exc, DownloadCorrupt) else None
-        if path is None or not path.exists():
-            return None
-        key = keys.evidence(hour, _sha256(path))
-        with suppress(ObjectExists):
-            self._session.store.create(key, path)
-        return key
 
     def _begin(self, unit: Unit) -> None:
         request = unit.request
@@ -266,8 +259,3 @@ class Attempts:
                     at=self._session.clock.now(),
                 )
             )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ingestor.dialect import Reject, decode_line
+from pageviews_core.decoding.dialect import Reject, decode_line
 from pageviews_core.records.marker import ControlDifference, ControlTotals
 
 _DIFFERENCES_KEPT = 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -14,11 +15,11 @@ from typing import NamedTuple
 import structlog
 
 from ingestor.control_totals import compare, unavailable
-from ingestor.decode import Decoded, decode
-from ingestor.unpack import unpack
-from ingestor.wikimedia import Downloaded, DumpsClient, NotModified, NotPublished
+from ingestor.wikimedia import DownloadCorrupt, Downloaded, DumpsClient, NotModified, NotPublished
 from pageviews_core import __version__, keys
-from pageviews_core.errors import ConfigurationError, SourceUnavailable, StoreUnavailable, TooManyRejects
+from pageviews_core.decoding.decode import Decoded, decode
+from pageviews_core.decoding.unpack import unpack
+from pageviews_core.errors import ConfigurationError, SourceCorrupt, SourceUnavailable, StoreUnavailable, TooManyRejects
 from pageviews_core.hour import Hour
 from pageviews_core.job.session import Session
 from pageviews_core.lease import Lease
@@ -31,8 +32,8 @@ from pageviews_core.watermark import Watermark
 log = structlog.get_logger()
 
 _REASONS_TOLD = 5
-_REJECTS_KEPT = 1_000_000
-"""In quarantine; should there be more, the raw object still has them all."""
+_REJECTS_KEPT = 10_000
+"""At least, of an hour that is refused for its rejects; the raw object has them all."""
 
 
 class Taken(NamedTuple):
@@ -66,12 +67,7 @@ class Ingest:
         source = known.source if known and only_if_changed else None
         with self._folder(hour) as folder:
             with run.step("download", hour):
-                found = self.client.fetch_pageviews(
-                    hour,
-                    folder / "source.gz",
-                    etag=source.etag if source else None,
-                    last_modified=source.last_modified if source else None,
-                )
+                found = self._download(hour, folder / "source.gz", source)
             if isinstance(found, NotPublished):
                 return Taken(HourOutcome(hour=hour, outcome="not_published"), None)
             if isinstance(found, NotModified):
@@ -96,7 +92,11 @@ class Ingest:
         with run.step("store_raw", hour):
             self._create(raw, found.path)
         with run.step("decode", hour):
-            decoded = self._decode(found, folder)
+            try:
+                decoded = self._decode(found, folder)
+            except SourceCorrupt as exc:
+                exc.evidence = raw
+                raise
         rows = LineCounts(lines=decoded.lines, loaded=decoded.rows, rejected=decoded.rejected)
         with run.step("control_totals", hour):
             control = self._control_totals(hour, decoded)
@@ -154,6 +154,18 @@ class Ingest:
         )
         return Taken(outcome, marker.source)
 
+    def _download(self, hour: Hour, to: Path, source: SourceFile | None) -> Downloaded | NotModified | NotPublished:
+        try:
+            return self.client.fetch_pageviews(
+                hour, to, etag=source.etag if source else None, last_modified=source.last_modified if source else None
+            )
+        except DownloadCorrupt as exc:
+            if exc.file is not None and exc.file.exists():
+                with exc.file.open("rb") as file:
+                    exc.evidence = keys.evidence(hour, hashlib.file_digest(file, "sha256").hexdigest())
+                self._create(exc.evidence, exc.file)
+            raise
+
     def _decode(self, found: Downloaded, folder: Path) -> Decoded:
         unpacked = unpack(found.path, folder / "lines.txt")
         return decode(
@@ -163,7 +175,7 @@ class Ingest:
             memory_limit=self.engine_memory,
             threads=self.threads,
             temp_folder=folder,
-            rejects_kept=_REJECTS_KEPT,
+            rejects_kept=max(_REJECTS_KEPT, int(self.max_rejected_share * unpacked.lines)),
         )
 
     def _control_totals(self, hour: Hour, decoded: Decoded) -> ControlTotals:
@@ -182,12 +194,14 @@ class Ingest:
         if decoded.rejected <= self.max_rejected_share * decoded.lines:
             return
         most = sorted(decoded.rejects_by_reason.items(), key=lambda item: -item[1])[:_REASONS_TOLD]
-        raise TooManyRejects(
+        error = TooManyRejects(
             f"{hour}: {decoded.rejected} of {decoded.lines} lines were rejected "
             f"({', '.join(f'{count} {reason}' for reason, count in most)}), more than the allowed share "
             f"{self.max_rejected_share:.2%}; they are kept in {quarantine}. If the file is right as it is, raise "
             "PAGEVIEWS_MAX_REJECTED_SHARE."
         )
+        error.evidence = quarantine
+        raise error
 
     def _create(self, key: str, body: bytes | Path) -> None:
         with suppress(ObjectExists):  # an earlier attempt left the very same content

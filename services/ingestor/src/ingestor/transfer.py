@@ -9,10 +9,10 @@ from pathlib import Path
 
 import httpx
 
-from ingestor.gunzip import MAGIC
 from ingestor.retry import TryAgain
-from ingestor.scratch import writing
 from pageviews_core.clock import Clock
+from pageviews_core.decoding.gunzip import MAGIC
+from pageviews_core.decoding.scratch import writing
 from pageviews_core.errors import SourceCorrupt, SourceUnavailable, Stopped
 
 _WINDOW = 60.0
@@ -23,11 +23,11 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class DownloadCorrupt(SourceCorrupt):
-    """What was served is not the file; `evidence` is what there is of it on disk, if anything."""
+    """What was served is not the file; `file` is what there is of it on disk, if anything."""
 
-    def __init__(self, message: str, *, evidence: Path | None = None) -> None:
+    def __init__(self, message: str, *, file: Path | None = None) -> None:
         super().__init__(message)
-        self.evidence = evidence
+        self.file = file
 
 
 class CutShort(TryAgain):
@@ -94,7 +94,7 @@ class Transfer:
         except httpx.TransportError as exc:
             raise TryAgain(self._cut(str(exc) or type(exc).__name__)) from exc
         if not self.received:
-            raise DownloadCorrupt(f"{self._url} is an empty file", evidence=self.path)
+            raise DownloadCorrupt(f"{self._url} is an empty file", file=self.path)
         if self.expected is not None and self.received != self.expected:
             raise CutShort(self._cut("by the server"))
 
@@ -127,7 +127,7 @@ class Transfer:
         if not self._head.startswith(MAGIC[: len(self._head)]):
             kind = response.headers.get("Content-Type", "no content type")
             raise DownloadCorrupt(
-                f"{self._url} answered with something that is not gzip ({kind}): {self._head!r}", evidence=self.path
+                f"{self._url} answered with something that is not gzip ({kind}): {self._head!r}", file=self.path
             )
 
     def _check_continues(self, response: httpx.Response) -> None:

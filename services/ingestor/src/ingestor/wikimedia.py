@@ -117,7 +117,7 @@ class DumpsClient:
     ) -> Downloaded | NotModified | NotPublished:
         """Downloads the hour's file to `to`, unless the source still has the one of the given ETag or date.
 
-        Raises DownloadCorrupt for what cannot be the hour's file; its evidence then stays on disk, beside `to`.
+        Raises DownloadCorrupt for what cannot be the hour's file; what was served then stays on disk, beside `to`.
         """
         url = self.pageviews_url(hour)
         transfer = Transfer(url, to.with_name(f"{to.name}.part"), self._clock, self._should_stop)
@@ -126,7 +126,7 @@ class DumpsClient:
             answer = self._retries.call(lambda: self._continue(transfer, url, conditions))
         except SourceUnavailable as exc:
             if isinstance(exc.__cause__, CutShort):
-                raise DownloadCorrupt(str(exc), evidence=transfer.path) from exc
+                raise DownloadCorrupt(str(exc), file=transfer.path) from exc
             raise
         if isinstance(answer, str):
             transfer.path.rename(to)

@@ -95,6 +95,7 @@ class Run:
             if self._log is not None:
                 remove_sink(self._log.write)
                 self._log.close()
+                self._log = None
                 self._journal.announce(f"{keys.run(self.id)}/log")
 
     def elapsed(self) -> timedelta:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,6 +19,7 @@ from pageviews_core.errors import ConfigurationError, ExitCode, StoreUnavailable
 from pageviews_core.job.program import Program
 from pageviews_core.job.stopping import Stopping
 from pageviews_core.journal import Journal
+from pageviews_core.object_store.base import ObjectInfo
 from pageviews_core.records.control import Change
 
 POLL_SECONDS = 3.0
@@ -41,7 +43,7 @@ class ChangesSeen:
         self._seen = listed  # not before they are read: a store that fails meanwhile must not hide them
         return [change.key for change, _ in filter(None, found)]
 
-    def _listing(self, now: datetime):  # type: ignore[no-untyped-def]
+    def _listing(self, now: datetime) -> Iterator[ObjectInfo]:
         since = ULID.from_datetime(now - CLOCK_SKEW)
         return self._journal.store.list(keys.CHANGES, start_after=keys.change(str(since)))
 

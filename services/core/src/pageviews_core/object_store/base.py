@@ -73,6 +73,10 @@ class ObjectStore(Protocol):
         """The objects whose keys begin with `prefix` and sort (by code point) after `start_after`, in that order."""
         ...
 
+    def sweep(self, now: datetime) -> int:
+        """Removes what writes that never ended left behind more than a day ago, and says how many there were."""
+        ...
+
     def delete(self, key: str, *, etag: str | None = None) -> None:
         """Removes the key; no error where it does not exist. With `etag`, raises ObjectChanged unless it has it."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from typing import BinaryIO
 
 from pageviews_core.object_store.base import Body, ObjectInfo, ObjectStore
@@ -24,7 +25,7 @@ class CountingObjectStore:
 
     @property
     def requests(self) -> dict[str, int]:
-        """By verb: create, replace, put, get, open, head, list, delete."""
+        """By verb: create, replace, put, get, open, head, list, sweep, delete."""
         with self._lock:
             return dict(self._requests)
 
@@ -64,6 +65,10 @@ class CountingObjectStore:
             if position and position % LISTING_PAGE == 0:
                 self._count("list")
             yield info
+
+    def sweep(self, now: datetime) -> int:
+        self._count("sweep")
+        return self._store.sweep(now)
 
     def delete(self, key: str, *, etag: str | None = None) -> None:
         self._count("delete")

@@ -113,7 +113,7 @@ class LocalObjectStore:
             if etag is not None:
                 raise ObjectChanged(key)
 
-    def sweep_temporary_files(self, now: datetime) -> int:
+    def sweep(self, now: datetime) -> int:
         """Removes what processes killed while writing left more than a day before `now`; returns how many files."""
         swept = 0
         with self._explained(".tmp"), suppress(FileNotFoundError):

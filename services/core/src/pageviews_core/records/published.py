@@ -1,13 +1,12 @@
 """The published results: small extracts of the marts, for readers that have no access to the warehouse.
 
-`published/index.json` names the objects that belong together; each is immutable. In all of them a missing hour or day is
-null, never zero. Titles are as in the source: underscores for spaces, nothing decoded or normalised.
+`published/index.json` names the objects that belong together; each is immutable. In all of them a missing hour or day
+is null, never zero. Titles are as in the source: underscores for spaces, nothing decoded or normalised.
 """
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
 
 from pageviews_core.hour import Hour
 from pageviews_core.page_key import page_key
@@ -199,11 +198,10 @@ class Top(PublishedRecord):
 
 
 class DefinitionChange(Part):
-    """From this day on the source counts otherwise: do not compare across it without saying so."""
+    """Between these days the source began to count otherwise: a comparison across them should say so."""
 
-    starts: date
-    until: date | None = None
-    """Where the change came by and by."""
+    earliest: date
+    latest: date
     title: str
     effect: str
 
@@ -250,15 +248,11 @@ class Series(PublishedRecord):
     """One shard of the articles that are followed: those in `top`, in `trending` and in PAGEVIEWS_WATCH."""
 
     first_hour: Hour
-    first_day: date | None
-    """None: no day is over yet."""
+    first_day: date
     day_hours_present: tuple[int, ...]
     """Of 24, day by day: a day's views are those of the hours that are there."""
     day_floor: int
     articles: tuple[ArticleSeries, ...]
-
-
-PublishedName = Literal["pulse", "trending", "top", "traffic"]
 
 
 def series_name(project: str, title: str) -> str:

@@ -44,6 +44,7 @@ class DuckDBWarehouse:
 
     def __init__(self, file: DuckDBFile, *, schema: str, raw_table: str) -> None:
         self.file = file
+        schema, raw_table = schema.lower(), raw_table.lower()  # as dbt spells them, and it compares by the letter
         self._names = {
             "schema": schema,
             "raw": f"{schema}.{raw_table}",

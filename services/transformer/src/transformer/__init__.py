@@ -1,0 +1,1 @@
+"""Runs dbt for exactly the hours that are owed, and reconciles what it built."""

@@ -1,0 +1,5 @@
+"""`python -m transformer`."""
+
+from transformer.cli import main
+
+main()

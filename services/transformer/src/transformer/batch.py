@@ -1,0 +1,83 @@
+"""The child process: holds the warehouse, builds a batch of hours with dbt, and says what the facts hold.
+
+`python -m transformer.batch FOLDER` reads a Batch from stdin, logs JSON lines to stdout, and leaves `result.json` and
+dbt's artifacts in FOLDER.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import structlog
+
+from pageviews_core.clock import SystemClock
+from pageviews_core.errors import PageviewsError, TransformFailed
+from pageviews_core.job.memory import engine_memory
+from pageviews_core.logging import configure_logging
+from pageviews_core.object_store import open_object_store
+from pageviews_core.settings import read_settings
+from pageviews_core.warehouse import open_warehouse
+from transformer.input_rows import Input
+from transformer.landed import Landed
+from transformer.protocol import Batch, BatchError, BatchResult
+from transformer.reconcile import reconcile
+from transformer.settings import TransformerSettings
+
+_PROCESS_MEMORY = 400 * 1024**2
+"""The parent, and the child's Python with dbt; measured on the full hour."""
+
+log = structlog.get_logger()
+
+
+def work(batch: Batch, settings: TransformerSettings, folder: Path) -> BatchResult:
+    """Raises the pipeline's errors where the batch as a whole cannot go on."""
+    clock = SystemClock()
+    memory = engine_memory(settings.memory_limit, taken=_PROCESS_MEMORY)
+    warehouse = open_warehouse(settings, clock, engine_memory=memory)
+    store = open_object_store(settings.object_store_url())
+    result = BatchResult()
+    if batch.hours:
+        landed = Landed(store, folder, engine_memory=memory, threads=settings.threads)
+        ready = Input(warehouse, landed, batch.run_id).ready(batch.hours)
+        result = BatchResult(superseded=ready.superseded, failed=ready.failed)
+        if ready.hours:
+            from transformer.dbt_build import build  # takes a second to import: only where there is something to build
+
+            built = build(ready.hours, batch.models, settings, folder, engine_memory=memory)
+            facts = reconcile(warehouse, settings.warehouse_schema, ready.hours)
+            result = BatchResult(
+                superseded=ready.superseded,
+                failed=ready.failed | facts.failed,
+                built=facts.built,
+                invocation_id=built.invocation_id,
+                nodes=built.nodes,
+                warnings=built.warnings,
+            )
+    if batch.publish:
+        from transformer.published import publish
+
+        publish(warehouse, store, settings, clock, run_id=batch.run_id)
+        result = result.model_copy(update={"published": True})
+    if batch.retire:
+        retired = sum(warehouse.retire(each.table, each.column, each.before) for each in batch.retire)
+        result = result.model_copy(update={"retired": retired})
+    return result
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    configure_logging("json", "info", service="pageviews-transformer")
+    batch = Batch.model_validate_json(sys.stdin.read())
+    try:
+        result = work(batch, read_settings(TransformerSettings), folder)
+    except PageviewsError as exc:
+        result = BatchResult(error=BatchError(type=type(exc).__name__, message=str(exc)))
+    except Exception as exc:
+        log.exception("batch_failed")
+        result = BatchResult(error=BatchError(type=TransformFailed.__name__, message=f"{type(exc).__name__}: {exc}"))
+    (folder / "result.json").write_text(result.model_dump_json())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The `pageviews-transformer` command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pageviews_core.clock import SystemClock
+from pageviews_core.job.cli import build_cli
+from pageviews_core.job.program import Program
+from pageviews_core.settings import JobSettings
+from transformer.program import TransformerProgram
+from transformer.query import OutputFormat, query_warehouse
+from transformer.settings import TransformerSettings
+
+
+def build(settings: JobSettings) -> Program:
+    assert isinstance(settings, TransformerSettings)
+    return TransformerProgram(settings, SystemClock())
+
+
+def main() -> None:
+    app = build_cli(
+        TransformerSettings,
+        build,
+        name="pageviews-transformer",
+        about="Runs dbt for exactly the hours that are owed, and reconciles what it built.",
+    )
+
+    @app.command()
+    def query(
+        sql: Annotated[str, typer.Argument(help="One statement; it cannot change anything")],
+        output: Annotated[OutputFormat, typer.Option("--format", help="How to print the rows")] = OutputFormat.TABLE,
+    ) -> None:
+        """Ask the embedded warehouse: read-only, and in the queue with the jobs."""
+        query_warehouse(sql, output)
+
+    app()

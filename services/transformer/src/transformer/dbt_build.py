@@ -1,0 +1,109 @@
+"""dbt in this process: one invocation for exactly the given (hour, generation) pairs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from dbt.cli.main import dbtRunner
+
+from pageviews_core.errors import TransformFailed
+from pageviews_core.records.marker import NodeResult
+from transformer.dbt_environment import dbt_environment
+from transformer.dbt_manifest import prepared_manifest
+from transformer.protocol import BatchHour
+from transformer.settings import TransformerSettings
+
+log = structlog.get_logger()
+
+_TOLD = {"LogModelResult", "LogTestResult", "LogSeedResult", "LogHookEndLine", "LogSnapshotResult"}
+"""dbt's events that are worth a line each, beside its warnings and errors."""
+_FAILED = {"error", "fail", "runtime error"}
+_MESSAGE_LENGTH = 600
+
+
+@dataclass(frozen=True)
+class Built:
+    invocation_id: str
+    nodes: tuple[NodeResult, ...]
+    warnings: tuple[str, ...]
+
+
+def build(
+    hours: Sequence[BatchHour],
+    models: Sequence[str],
+    settings: TransformerSettings,
+    folder: Path,
+    *,
+    engine_memory: int,
+) -> Built:
+    """Builds and tests; the artifacts stay in `folder/target`. Raises TransformFailed with what dbt said."""
+    os.environ.update(dbt_environment(settings, engine_memory=engine_memory))
+    manifest = prepared_manifest(settings)
+    pairs = [{"hour": str(item.hour), "generation": item.generation, "fence": item.fence} for item in hours]
+    arguments = [
+        "build",
+        "--exclude-resource-type", "unit_test",
+        "--vars", json.dumps({"hours": pairs}),
+        "--project-dir", str(settings.dbt_project_folder()),
+        "--profiles-dir", str(settings.dbt_project_folder()),
+        "--target-path", str(folder / "target"),
+        "--log-path", str(folder / "logs"),
+        "--log-level", "none",
+        "--log-level-file", "none",
+        *(["--select", *models] if models else []),
+    ]  # fmt: skip
+    outcome = dbtRunner(manifest=manifest, callbacks=[_log_event]).invoke(arguments)
+    _close_connections()
+    if outcome.exception is not None:
+        raise TransformFailed(f"dbt could not run: {_shortened(str(outcome.exception))}")
+    nodes = tuple(_node(result) for result in outcome.result.results)
+    failed = [node for node in nodes if node.status in _FAILED]
+    if failed or not outcome.success:
+        said = "; ".join(f"{node.name}: {node.message or node.status}" for node in failed[:3])
+        raise TransformFailed(f"dbt: {len(failed)} of {len(nodes)} nodes failed: {said}")
+    warnings = tuple(node.name for node in nodes if node.status == "warn")
+    return Built(invocation_id=_invocation_id(folder / "target"), nodes=nodes, warnings=warnings)
+
+
+def _close_connections() -> None:
+    # dbt keeps the warehouse's file after it has returned, and nobody else could open it.
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
+
+
+def _invocation_id(target: Path) -> str:
+    with (target / "run_results.json").open() as file:
+        return str(json.load(file)["metadata"]["invocation_id"])
+
+
+def _node(result: Any) -> NodeResult:
+    return NodeResult(
+        name=result.node.name if getattr(result, "node", None) else str(getattr(result, "unique_id", "hook")),
+        resource_type=str(getattr(getattr(result, "node", None), "resource_type", "operation")),
+        status=str(result.status),
+        seconds=round(result.execution_time, 3),
+        failures=result.failures,
+        message=_shortened(result.message) if result.message else None,
+    )
+
+
+def _shortened(text: str) -> str:
+    return " ".join(text.split())[:_MESSAGE_LENGTH]
+
+
+def _log_event(event: Any) -> None:
+    """dbt's events in our own stream, each with its node."""
+    level = str(event.info.level)
+    if event.info.name not in _TOLD and level not in ("warn", "error"):
+        return
+    node = getattr(getattr(event.data, "node_info", None), "node_name", "") or None
+    say = {"warn": log.warning, "error": log.error}.get(level, log.info)
+    fields = {"model": node} if node else {}
+    say("dbt_event", dbt_event=event.info.name, text=event.info.msg, step="dbt", **fields)

@@ -1,0 +1,104 @@
+"""`make demo`: both jobs over 36 derived hours, with trouble on the way; needs no account and no network.
+
+The hours are DERIVED from a small excerpt of one real hour: titles are real, counts are made up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from pageviews_core.hour import Hour, hour_range
+from tests.demo.display import Display
+from tests.demo.jobs import tick
+from tests.demo.summary import Totals, show
+from tests.tools.demo_trouble import DemoTrouble, demo_trouble
+from tests.tools.derived_hours import derive_hour
+from tests.tools.dumps_server import DumpsServer
+from tests.tools.troubles import WithBadLines
+
+_PAUSE_SECONDS = 1
+"""Between rounds: the demo's hours are tried again after a second instead of ten minutes."""
+_MOST_ROUNDS = 6
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--hours", type=int, default=36)
+    parser.add_argument("--folder", type=Path, default=Path("data/demo"), help="emptied first")
+    arguments = parser.parse_args()
+    console, began = Console(), time.monotonic()
+    newest = Hour.newest_ended(datetime.now(UTC))
+    hours = list(hour_range(newest + (1 - arguments.hours), newest + 1))
+    trouble = demo_trouble(hours)
+    shutil.rmtree(arguments.folder, ignore_errors=True)
+    arguments.folder.mkdir(parents=True)
+    console.print(
+        f"{len(hours)} hours up to {newest} UTC, derived from an excerpt of a real one: counts are made up.\n"
+        f"On the way: {trouble.late} is published late, {trouble.truncated} is served half at first, "
+        f"{trouble.restated} is restated, {trouble.with_bad_lines} has bad lines.",
+        highlight=False,
+    )
+    with DumpsServer(hours, trouble.by_hour) as server, Display(console, len(hours)) as display:
+        run_until_quiet(server, display, arguments.folder, hours)
+    console.print(f"\nDone after {time.monotonic() - began:.0f} s.")
+    complete = show(console, arguments.folder, hours, served(hours, trouble))
+    console.print(
+        f"\nEverything is in {arguments.folder}: objects/ and warehouse.duckdb. Ask it something:\n"
+        f"  LOCAL_DATA_DIR={arguments.folder} .venv/bin/pageviews-transformer query "
+        '"select * from wikipedia.trending_pages_hourly"',
+        highlight=False,
+    )
+    return 0 if complete else 1
+
+
+def run_until_quiet(server: DumpsServer, display: Display, folder: Path, hours: list[Hour]) -> None:
+    """Ticks both jobs in turn, as their schedules would, until neither finds anything to do."""
+    environment = {
+        "LOCAL_DATA_DIR": str(folder),
+        "PAGEVIEWS_SOURCE_URL": server.url,
+        "PAGEVIEWS_CONTACT": "demo@localhost",
+        "PAGEVIEWS_START": str(hours[0]),
+        "PAGEVIEWS_END": str(hours[-1]),
+        "PAGEVIEWS_MAX_HOURS_PER_RUN": str(len(hours)),
+        "PAGEVIEWS_RETRY_AFTER": f"{_PAUSE_SECONDS}s",
+        "PAGEVIEWS_RECHECK_AFTER": f"{_PAUSE_SECONDS}s",
+        "PAGEVIEWS_LOG_FORMAT": "json",
+    }
+    for _ in range(_MOST_ROUNDS):
+        outcomes = set()
+        for job in ("ingestor", "transformer"):
+            seen: list[str] = []
+
+            def follow(event: dict[str, object], job: str = job, seen: list[str] = seen) -> None:
+                display.follow(job, event)
+                if event.get("event") == "tick_finished":
+                    seen.append(str(event["outcome"]))
+
+            code = tick(job, environment, folder / f"{job}.log", follow)
+            if code:
+                raise SystemExit(f"the {job} ended with exit code {code}; see {folder / job}.log")
+            outcomes.update(seen)
+        if outcomes == {"idle"}:
+            return
+        time.sleep(_PAUSE_SECONDS)
+
+
+def served(hours: list[Hour], trouble: DemoTrouble) -> Totals:
+    """What the source has to offer in the end, by the hours' generator."""
+    newest = [derive_hour(hour, version=2 if hour == trouble.restated else 1) for hour in hours]
+    bad = trouble.by_hour[trouble.with_bad_lines]
+    assert isinstance(bad, WithBadLines)
+    return Totals(
+        len(hours), sum(hour.rows for hour in newest) + bad.loadable, sum(hour.views for hour in newest) + bad.views
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -61,32 +61,40 @@ with changes as (
     select
         page_key,
         cast(sum(case when hour_started_at = :newest then view_count else 0 end) as bigint) as views,
-        cast(sum(case when hour_started_at = :day_before then view_count else 0 end) as bigint) as before
+        cast(sum(case when hour_started_at = :day_before then view_count else 0 end) as bigint) as views_before
     from {schema}.page_views_hourly
     where hour_started_at in (:newest, :day_before) and is_article
     group by page_key
 ),
 
 rising as (
-    select page_key, views, before from changes where views > before order by views - before desc, page_key limit 10
+    select page_key, views, views_before
+    from changes
+    where views > views_before
+    order by views - views_before desc, page_key
+    limit 10
 ),
 
 falling as (
-    select page_key, views, before from changes where views < before order by views - before, page_key limit 10
+    select page_key, views, views_before
+    from changes
+    where views < views_before
+    order by views - views_before, page_key
+    limit 10
 ),
 
 movers as (
-    select page_key, views, before from rising
+    select page_key, views, views_before from rising
     union all
-    select page_key, views, before from falling
+    select page_key, views, views_before from falling
 )
 
-select min(pages.project), min(pages.page_title), movers.views, movers.before
+select min(pages.project), min(pages.page_title), movers.views, movers.views_before
 from movers
 inner join {schema}.page_views_hourly as pages
     on movers.page_key = pages.page_key and pages.hour_started_at in (:newest, :day_before)
-group by movers.page_key, movers.views, movers.before
-order by abs(movers.views - movers.before) desc, movers.page_key
+group by movers.page_key, movers.views, movers.views_before
+order by abs(movers.views - movers.views_before) desc, movers.page_key
 """
 
 
@@ -104,7 +112,7 @@ def read_pulse(marts: Marts, window: Window | None, thresholds: Thresholds) -> P
         "floor": floor,
     }
     access = _access(marts, names)
-    movers = _movers(marts, names)
+    movers = _movers(marts, names) if day_before else ()
     [(article_views,)] = marts.rows(_ARTICLES, **names)
     [(top_articles, top_article_views)] = marts.rows(_TOP_ARTICLES, **names)
     return Pulse(

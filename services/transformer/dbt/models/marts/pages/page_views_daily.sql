@@ -13,6 +13,7 @@
 -- Exact sums, without summing every page of the day. page_views_hourly bounds what it leaves out: a page that is not in
 -- it has, in that hour, fewer views than are kept, and an article no more than the last of its project's top pages.
 -- Pages that these bounds rule out are left aside; all others are summed from the facts.
+-- (The big tables are read again for each step: DuckDB would write a CTE that is read twice to disk.)
 with days as (
 
     select
@@ -20,34 +21,6 @@ with days as (
         hours_present
     from {{ ref('dim_date') }}
     where {{ rebuilt_days_filter() }}
-
-),
-
-facts as (
-
-    select
-        cast(hour_started_at as date) as date_day,
-        hour_started_at,
-        domain_code,
-        page_key,
-        view_count
-    from {{ ref('fct_wikipedia_pageviews') }}
-    where {{ rebuilt_days_hours_filter() }}
-
-),
-
-kept_page_hours as (
-
-    select
-        cast(hour_started_at as date) as date_day,
-        hour_started_at,
-        page_key,
-        project,
-        view_count,
-        article_rank,
-        is_article
-    from {{ ref('page_views_hourly') }}
-    where {{ rebuilt_days_hours_filter() }}
 
 ),
 
@@ -60,7 +33,11 @@ retired_hours as (
     from {{ ref('dim_hour') }}
     where
         {{ rebuilt_days_filter() }}
-        and hour_started_at not in (select kept_page_hours.hour_started_at from kept_page_hours)
+        and hour_started_at not in (
+            select kept.hour_started_at
+            from {{ ref('page_views_hourly') }} as kept
+            where {{ rebuilt_days_hours_filter('kept.hour_started_at') }}
+        )
 
 ),
 
@@ -75,13 +52,14 @@ retired_page_hours as (
         pages.is_article
     from (
         select
-            facts.date_day,
+            retired_hours.date_day,
             facts.hour_started_at,
             facts.page_key,
             sum(facts.view_count) as view_count
-        from facts
+        from {{ ref('fct_wikipedia_pageviews') }} as facts
         inner join retired_hours on facts.hour_started_at = retired_hours.hour_started_at
-        group by facts.date_day, facts.hour_started_at, facts.page_key
+        where {{ rebuilt_days_hours_filter('facts.hour_started_at') }}
+        group by retired_hours.date_day, facts.hour_started_at, facts.page_key
         having sum(facts.view_count) > {{ unseen_views }}
     ) as totals
     inner join {{ ref('dim_wikipedia_page') }} as pages on totals.page_key = pages.page_key
@@ -91,12 +69,13 @@ retired_page_hours as (
 page_hours as (
 
     select
-        date_day,
+        cast(hour_started_at as date) as date_day,
         page_key,
         project,
         view_count,
         is_article
-    from kept_page_hours
+    from {{ ref('page_views_hourly') }}
+    where {{ rebuilt_days_hours_filter() }}
     union all
     select
         date_day,
@@ -127,13 +106,14 @@ seen as (
 unseen_by_hour as (
 
     select
-        date_day,
+        cast(hour_started_at as date) as date_day,
         project,
         coalesce(
             least(max(case when article_rank = {{ top_pages }} then view_count end), {{ unseen_views }}), 0
         ) as view_count
-    from kept_page_hours
-    group by date_day, hour_started_at, project
+    from {{ ref('page_views_hourly') }}
+    where {{ rebuilt_days_hours_filter() }}
+    group by hour_started_at, project
 
 ),
 
@@ -225,12 +205,16 @@ seen_candidates as (
 hidden_candidates as (
 
     select distinct
-        facts.date_day,
+        projects.date_day,
         facts.page_key
-    from facts
+    from {{ ref('fct_wikipedia_pageviews') }} as facts
     inner join {{ ref('dim_wikipedia_domain') }} as domains on facts.domain_code = domains.domain_code
-    inner join projects on facts.date_day = projects.date_day and domains.project = projects.project
-    where projects.unseen_views > 0 and projects.unseen_views >= projects.last_top_views
+    inner join projects
+        on cast(facts.hour_started_at as date) = projects.date_day and domains.project = projects.project
+    where
+        {{ rebuilt_days_hours_filter('facts.hour_started_at') }}
+        and projects.unseen_views > 0
+        and projects.unseen_views >= projects.last_top_views
 
 ),
 
@@ -251,16 +235,14 @@ candidates as (
 totals as (
 
     select
-        facts.date_day,
+        candidates.date_day,
         facts.page_key,
         sum(facts.view_count) as view_count
-    from facts
-    where
-        exists (
-            select 1 from candidates
-            where candidates.date_day = facts.date_day and candidates.page_key = facts.page_key
-        )
-    group by facts.date_day, facts.page_key
+    from {{ ref('fct_wikipedia_pageviews') }} as facts
+    inner join candidates
+        on cast(facts.hour_started_at as date) = candidates.date_day and facts.page_key = candidates.page_key
+    where {{ rebuilt_days_hours_filter('facts.hour_started_at') }}
+    group by candidates.date_day, facts.page_key
 
 ),
 

@@ -11,22 +11,8 @@
 
 -- A page's views are the sum over its accesses, of which a project has `code_count`, so a page with n views has a row
 -- with at least n / code_count. Only pages with such a row are summed: a quarter of all, and none that is kept is lost.
-with pageviews as (
-
-    select
-        staged.hour_started_at,
-        staged.project,
-        staged.page_title,
-        staged.page_kind,
-        staged.page_key,
-        staged.view_count,
-        {{ row_tag('staged') }} as row_tag
-    from {{ ref('stg_wikipedia_pageviews') }} as staged
-    where {{ given_hours_filter('staged.hour_started_at') }}
-
-),
-
-code_counts as (
+-- (Staging is read again for each step: DuckDB would write a CTE that is read twice to disk, text and all.)
+with code_counts as (
 
     select
         project,
@@ -44,8 +30,8 @@ histogram as (
         project,
         least(view_count, {{ kept_views }}) as views,
         count(*) as row_count
-    from pageviews
-    where page_kind = 'article'
+    from {{ ref('stg_wikipedia_pageviews') }}
+    where {{ given_hours_filter() }} and page_kind = 'article'
     group by hour_started_at, project, least(view_count, {{ kept_views }})
 
 ),
@@ -78,66 +64,62 @@ projects as (
 
 ),
 
-measured as (
-
-    select
-        pageviews.hour_started_at,
-        pageviews.page_key,
-        pageviews.view_count,
-        pageviews.row_tag,
-        coalesce(projects.last_top_views, 1) as last_top_views,
-        coalesce(pageviews.view_count * projects.code_count >= projects.last_top_views, true) as is_evidence
-    from pageviews
-    left join projects
-        on pageviews.hour_started_at = projects.hour_started_at and pageviews.project = projects.project
-
-),
-
 candidates as (
 
     select distinct
-        hour_started_at,
-        page_key
-    from measured
-    where is_evidence
+        staged.hour_started_at,
+        staged.page_key
+    from {{ ref('stg_wikipedia_pageviews') }} as staged
+    left join projects
+        on staged.hour_started_at = projects.hour_started_at and staged.project = projects.project
+    where
+        {{ given_hours_filter('staged.hour_started_at') }}
+        -- A project without articles in the hour has no bound.
+        and coalesce(staged.view_count * projects.code_count >= projects.last_top_views, true)
 
 ),
 
 totals as (
 
     select
-        measured.hour_started_at,
-        measured.page_key,
-        sum(measured.view_count) as view_count,
-        min(measured.row_tag) as row_tag
-    from measured
+        staged.hour_started_at,
+        staged.page_key,
+        sum(staged.view_count) as view_count,
+        min({{ row_tag('staged') }}) as row_tag
+    from {{ ref('stg_wikipedia_pageviews') }} as staged
+    left join projects
+        on staged.hour_started_at = projects.hour_started_at and staged.project = projects.project
     where
-        exists (
+        {{ given_hours_filter('staged.hour_started_at') }}
+        and exists (
             select 1
             from candidates
             where
-                candidates.hour_started_at = measured.hour_started_at
-                and candidates.page_key = measured.page_key
+                candidates.hour_started_at = staged.hour_started_at
+                and candidates.page_key = staged.page_key
         )
-    group by measured.hour_started_at, measured.page_key
-    having sum(measured.view_count) >= {{ kept_views }} or max(measured.last_top_views) < {{ kept_views }}
+    group by staged.hour_started_at, staged.page_key
+    having
+        sum(staged.view_count) >= {{ kept_views }}
+        or max(projects.last_top_views) < {{ kept_views }}
 
 ),
 
 named as (
 
     select
-        pageviews.hour_started_at,
-        pageviews.project,
-        pageviews.page_title,
-        pageviews.page_kind,
-        pageviews.page_key,
+        staged.hour_started_at,
+        staged.project,
+        staged.page_title,
+        staged.page_kind,
+        staged.page_key,
         totals.view_count
     from totals
-    inner join pageviews
-        on totals.hour_started_at = pageviews.hour_started_at
-        and totals.page_key = pageviews.page_key
-        and totals.row_tag = pageviews.row_tag
+    inner join {{ ref('stg_wikipedia_pageviews') }} as staged
+        on totals.hour_started_at = staged.hour_started_at
+        and totals.page_key = staged.page_key
+        and totals.row_tag = {{ row_tag('staged') }}
+    where {{ given_hours_filter('staged.hour_started_at') }}
 
 ),
 

@@ -46,6 +46,7 @@ lint: install ## Style, types, the direction of imports, SQL
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/sqlfluff lint --processes 1 services/transformer/dbt
+	@$(BIN)/python -m tests.tools.write_settings --check
 
 .PHONY: check
 check: lint lock-check test ## Exactly what CI runs
@@ -53,6 +54,10 @@ check: lint lock-check test ## Exactly what CI runs
 .PHONY: bench
 bench: install ## Measure time and memory against an engine floor; FULL_HOUR=… for a real full-size hour
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: docs
+docs: install ## Write the generated documentation anew
+	@$(BIN)/python -m tests.tools.write_settings
 
 .PHONY: lock
 lock: install ## Compile the lock files anew from the pyproject files

@@ -35,7 +35,9 @@ def ingested_marker(of: Hour, generation: int = 1, *, rows: int = 10, views: int
     return IngestedMarker(
         hour=of,
         generation=generation,
-        source=SourceFile(url="https://dumps.example/file.gz", etag='"1"', last_modified=None, bytes=100, sha256=SHA256),
+        source=SourceFile(
+            url="https://dumps.example/file.gz", etag='"1"', last_modified=None, bytes=100, sha256=SHA256
+        ),
         rows=LineCounts(lines=rows, loaded=rows, rejected=0),
         views=views,
         control=ControlTotals(state="matched", expected_views=views),

@@ -76,10 +76,10 @@ class TinyMarts:
         at = hour.started_at.replace(tzinfo=None)
         self._insert("dim_hour", [at, at + timedelta(hours=1), at.date(), at.hour])
         self.add_facts(hour, views)
-        for (project, kind), count in _summed(views).items():
-            self._insert("traffic_by_kind_hourly", [at, project, access, kind, *count])
+        for (project, kind), views_and_rows in _summed(views).items():
+            self._insert("traffic_by_kind_hourly", [at, project, access, kind, *views_and_rows])
             if kind != "article":
-                self._insert("top_pages_left_out_hourly", [at, project, kind, *count])
+                self._insert("top_pages_left_out_hourly", [at, project, kind, *views_and_rows])
         for project in {project for project, _ in views}:
             rows = [count for (other, _), count in views.items() if other == project]
             self._insert("traffic_hourly", [at, project, access, sum(rows), len(rows)])

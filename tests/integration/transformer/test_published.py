@@ -1,11 +1,11 @@
-"""From raw rows through the real dbt project, in the child process that the transformer starts, to the published objects."""
+"""From raw rows through the real dbt project to the published objects, in the process that the transformer starts."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -95,7 +95,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> TransformerSettings:
 
 
 @pytest.fixture(scope="module")
-def store(settings: TransformerSettings) -> Iterator[LocalObjectStore]:
+def store(settings: TransformerSettings) -> LocalObjectStore:
     """After a build of all hours but one."""
     data = settings.local_data_dir
     warehouse = open_warehouse(settings, SystemClock(), engine_memory=256 * 1024**2)
@@ -103,7 +103,7 @@ def store(settings: TransformerSettings) -> Iterator[LocalObjectStore]:
     result = _run(Batch(run_id=RUN, hours=hours, publish=True), data)
     assert result.published
     assert set(result.built) == {str(hour) for hour in HOURS}
-    yield LocalObjectStore(data / "objects")
+    return LocalObjectStore(data / "objects")
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,9 @@ class Bench:
     def plan(self, *, window: timedelta = timedelta(hours=48), after: timedelta = AFTER) -> RecheckPlan:
         return RecheckPlan(Journal(self.store), window=window, after=after)
 
-    def followed(self, missing: set[Hour] | None = None, *, hours: int = 48, start: Hour = NEWEST + -100) -> RecheckPlan:
+    def followed(
+        self, missing: set[Hour] | None = None, *, hours: int = 48, start: Hour = NEWEST + -100
+    ) -> RecheckPlan:
         plan = self.plan(window=timedelta(hours=hours))
         plan.follow(self.clock.now(), start, Hour.containing(self.clock.now()), missing or set())
         return plan

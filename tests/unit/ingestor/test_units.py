@@ -24,7 +24,15 @@ START = NEWEST + -5
 
 def request(*hours: Hour, request_id: str = "01", **changes: Any) -> Request:
     return Request(
-        **{"id": request_id, "kind": "backfill", "hours": hours, "who": "a", "why": "b", "created_at": samples.AT, **changes}
+        **{
+            "id": request_id,
+            "kind": "backfill",
+            "hours": hours,
+            "who": "a",
+            "why": "b",
+            "created_at": samples.AT,
+            **changes,
+        }
     )
 
 

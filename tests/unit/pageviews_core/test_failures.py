@@ -48,7 +48,11 @@ def minutes(failure: Failure) -> float:
     return round((failure.next_try_at - failure.at).total_seconds() / 60, 0)
 
 
-@given(st.integers(1, 10_000), st.sampled_from(get_args(FailureKind)), st.timedeltas(timedelta(seconds=1), timedelta(days=2)))
+@given(
+    st.integers(1, 10_000),
+    st.sampled_from(get_args(FailureKind)),
+    st.timedeltas(timedelta(seconds=1), timedelta(days=2)),
+)
 def test_pauses_never_shrink_and_have_an_end(attempt: int, kind: FailureKind, first: timedelta) -> None:
     assert pause_after(attempt, kind, first) <= pause_after(attempt + 1, kind, first) <= LONGEST_PAUSE[kind]
 
@@ -93,7 +97,13 @@ def test_a_listing_gives_the_newest_attempt_of_each_hour(failing: Failing) -> No
         failing.fail()
     other = HOUR + -30
     failing.failures.add(
-        other, "unpublished", SourceUnavailable("x"), now=failing.clock.now(), run_id="r", before=None, first_pause=FIRST
+        other,
+        "unpublished",
+        SourceUnavailable("x"),
+        now=failing.clock.now(),
+        run_id="r",
+        before=None,
+        first_pause=FIRST,
     )
     newest = failing.failures.newest()
     assert (newest[HOUR].attempt, newest[other].attempt) == (12, 1)

@@ -102,7 +102,11 @@ def test_the_hour_that_contains_a_time_is_found_in_any_zone() -> None:
 
 @pytest.mark.parametrize(
     ("now", "newest"),
-    [("2026-11-20T10:00:00", "2026-11-20T09"), ("2026-11-20T10:59:59", "2026-11-20T09"), ("2026-01-01T00:15", "2025-12-31T23")],
+    [
+        ("2026-11-20T10:00:00", "2026-11-20T09"),
+        ("2026-11-20T10:59:59", "2026-11-20T09"),
+        ("2026-01-01T00:15", "2025-12-31T23"),
+    ],
 )
 def test_the_newest_ended_hour_is_over_at_that_moment(now: str, newest: str) -> None:
     assert str(Hour.newest_ended(datetime.fromisoformat(now).replace(tzinfo=UTC))) == newest

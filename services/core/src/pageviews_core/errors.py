@@ -26,6 +26,7 @@ class ExitCode(IntEnum):
     """sysexits.h's numbers; Kubernetes' podFailurePolicy tells them apart."""
 
     DONE = 0
+    USAGE = 64
     BUG = 70
     TEMPORARY = 75
     CONFIGURATION = 78

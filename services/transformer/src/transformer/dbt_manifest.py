@@ -12,6 +12,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
 from pageviews_core.errors import ConfigurationError
+from transformer.dbt_environment import dbt_environment
 from transformer.settings import TransformerSettings
 
 log = structlog.get_logger()
@@ -27,11 +28,18 @@ def prepared_manifest(settings: TransformerSettings) -> Manifest:
     project = settings.dbt_project_folder()
     path = settings.dbt_manifest or settings.scratch_folder() / "dbt" / _digest(project, settings) / _FILE
     if not path.exists():
-        parse(project, path.parent)
+        _parse(project, path.parent)
     return Manifest.from_msgpack(path.read_bytes())
 
 
-def parse(project: Path, target: Path) -> None:
+def prepare_manifest(settings: TransformerSettings, folder: Path) -> Path:
+    """Parses the project into `folder` and returns the manifest's file. Raises ConfigurationError."""
+    os.environ.update(dbt_environment(settings, engine_memory=settings.memory_limit))
+    _parse(settings.dbt_project_folder(), folder)
+    return folder / _FILE
+
+
+def _parse(project: Path, target: Path) -> None:
     """Leaves the manifest in `target`, whole or not at all."""
     making = target.with_name(f"{target.name}.{os.getpid()}")
     outcome = dbtRunner().invoke(

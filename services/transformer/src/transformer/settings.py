@@ -20,7 +20,7 @@ class TransformerSettings(JobSettings):
     )
     dbt_project: Path | None = Field(None, description="The dbt project. Default: the one that comes with the program")
     dbt_manifest: Path | None = Field(
-        None, description="A manifest prepared by `prepare`. Default: made once, in the scratch folder"
+        None, description="A manifest made by the verb `prepare`. Default: made once, in scratch"
     )
     retain_raw_rows: Duration = Field(timedelta(days=2), description="Rows of the raw table")
     retain_staging: Duration = Field(timedelta(days=2), description="Rows of the staging table")

@@ -93,7 +93,9 @@ def test_a_bad_hour_in_a_record_is_refused(value: object) -> None:
         Start.decode(changed(RECORDS[2], hour=value), "control/start.json")
 
 
-@pytest.mark.parametrize("text", ["2026-11-20T10:20:00", "2026-11-20T10:20:00+01:00", "2026-11-20T10:20:00-05:00", "soon"])
+@pytest.mark.parametrize(
+    "text", ["2026-11-20T10:20:00", "2026-11-20T10:20:00+01:00", "2026-11-20T10:20:00-05:00", "soon"]
+)
 def test_a_time_without_a_zone_or_in_another_than_utc_is_refused(text: str) -> None:
     with pytest.raises(UnknownSchemaVersion):
         IngestedMarker.decode(changed(RECORDS[0], started_at=text), "key")

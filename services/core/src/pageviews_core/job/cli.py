@@ -56,19 +56,19 @@ def build_cli(settings_class: type[JobSettings], build: BuildProgram, *, name: s
     @app.command()
     def run() -> None:
         """One tick: do what is owed, and leave. The default."""
-        with _exiting(name), opened("schedule") as (_, program, session):
+        with exiting(name), opened("schedule") as (_, program, session):
             _exit(run_tick(program, session))
 
     @app.command("watch")
     def watch_() -> None:
         """Stay: tick on the schedule, and within seconds when asked for work."""
-        with _exiting(name), opened("schedule") as (settings, program, session):
+        with exiting(name), opened("schedule") as (settings, program, session):
             _exit(watch(program, settings.cron or program.cron, Journal(session.store), session.clock, stopping))
 
     @app.command()
     def plan() -> None:
         """Say what is owed, and why. Changes nothing."""
-        with _exiting(name), opened("manual") as (_, program, session):
+        with exiting(name), opened("manual") as (_, program, session):
             planned = program.plan(session)
             table = Table("hour (UTC)", "now", "why", title=f"{len(planned)} hours owed", title_justify="left")
             for item in planned:
@@ -81,7 +81,7 @@ def build_cli(settings_class: type[JobSettings], build: BuildProgram, *, name: s
         force: Annotated[bool, typer.Option("--force", help="Do them again even where they are complete")] = False,
     ) -> None:
         """Just these hours, now. Exits with the code of the first failure among them."""
-        with _exiting(name), opened("manual") as (_, program, session):
+        with exiting(name), opened("manual") as (_, program, session):
             try:
                 chosen = sorted({Hour.parse(text) for text in hours})
             except ValueError as exc:
@@ -92,7 +92,7 @@ def build_cli(settings_class: type[JobSettings], build: BuildProgram, *, name: s
     @app.command()
     def check() -> None:
         """Try the settings and everything the job depends on."""
-        with _exiting(name), opened("manual") as (_, program, session):
+        with exiting(name), opened("manual") as (_, program, session):
             console, failed = Console(), False
             for item in program.check(session):
                 failed |= not item.passed
@@ -104,7 +104,7 @@ def build_cli(settings_class: type[JobSettings], build: BuildProgram, *, name: s
 
 
 @contextmanager
-def _exiting(service: str) -> Iterator[None]:
+def exiting(service: str) -> Iterator[None]:
     """Errors before there is a session still end in one clear line and their exit code."""
     try:
         yield

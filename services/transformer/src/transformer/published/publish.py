@@ -43,9 +43,9 @@ def publish(
 ) -> None:
     """Replaces the published results by what the marts hold now.
 
-    Gives up, with a line in the log, where the index is already of a newer hour, or where a mart was never built. Raises
-    ConfigurationError for a bad PAGEVIEWS_WATCH, UnknownSchemaVersion for an index of another version, and what warehouse
-    and store raise.
+    Gives up, with a line in the log, where the index is already of a newer hour, or where a mart was never built.
+    Raises ConfigurationError for a bad PAGEVIEWS_WATCH, UnknownSchemaVersion for an index of another version, and what
+    warehouse and store raise.
     """
     publisher = _Publisher(
         warehouse,

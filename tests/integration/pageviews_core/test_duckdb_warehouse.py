@@ -94,6 +94,12 @@ FIRST = (("en", "Earth", 3), ("de.m", 'Die_"Erde"', 2))
 RESTATED = (("en", "Earth", 4), ("en", "Mars\\Phobos", 1), ("fr", "Terre", 1))
 
 
+def opened(file: DuckDBFile, *, read_only: bool = False) -> None:
+    """Opens the file, and closes it again."""
+    with file.connect(read_only=read_only):
+        pass
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
@@ -349,24 +355,19 @@ def test_a_file_that_another_process_holds_is_waited_for_and_the_holder_named(be
     with another_process(HOLD, str(bench.file.path)) as holder:
         began = bench.clock.monotonic()
         with pytest.raises(WarehouseUnavailable, match=rf"PID {holder.pid}\b.*PAGEVIEWS_WAREHOUSE_WAIT"):
-            with bench.file.connect(read_only=read_only):
-                pass
+            opened(bench.file, read_only=read_only)
         assert 5 <= bench.clock.monotonic() - began < 6
 
 
 def test_a_file_is_opened_as_soon_as_its_holder_closes_it(bench: Bench) -> None:
     bench.warehouse.prepare()
     with another_process(HOLD, str(bench.file.path)) as holder:
-        stdin = holder.stdin
-        assert stdin is not None
 
         class Releasing(FakeClock):
             def sleep(self, seconds: float) -> None:
                 super().sleep(seconds)
                 if len(self.slept) == 3:
-                    stdin.write("\n")
-                    stdin.flush()
-                    holder.wait(30)
+                    holder.communicate("\n", timeout=30)
 
         file = bench.file_at(bench.file.path, clock=Releasing())
         with file.connect() as db:
@@ -476,9 +477,8 @@ def test_a_folder_in_the_files_place_is_a_matter_of_configuration(bench: Bench) 
 
 def test_a_file_in_the_folders_place_is_a_matter_of_configuration(bench: Bench) -> None:
     (bench.folder / "occupied").write_text("")
-    with pytest.raises(ConfigurationError, match="cannot create .*occupied"):
-        with bench.file_at(bench.folder / "occupied/warehouse.duckdb").connect():
-            pass
+    with pytest.raises(ConfigurationError, match=r"cannot create .*occupied"):
+        opened(bench.file_at(bench.folder / "occupied/warehouse.duckdb"))
 
 
 def test_reading_a_warehouse_that_is_not_there_yet_says_so_and_creates_nothing(bench: Bench) -> None:
@@ -509,8 +509,7 @@ def test_a_folder_without_write_permission_is_a_matter_of_configuration(bench: B
         folder.chmod(0o555)
         try:
             with as_an_ordinary_user(), pytest.raises(ConfigurationError, match="cannot be written by this user"):
-                with file.connect():
-                    pass
+                opened(file)
         finally:
             folder.chmod(0o755)
 
@@ -519,13 +518,11 @@ def test_a_file_without_write_permission_is_a_matter_of_configuration(bench: Ben
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = DuckDBFile(folder / "w.duckdb", 256 * 1024**2, 2, folder / "temp", timedelta(0), bench.clock)
-        with file.connect():
-            pass
+        opened(file)
         folder.chmod(0o755)
         file.path.chmod(0o444)
         with as_an_ordinary_user(), pytest.raises(ConfigurationError, match="cannot be written by this user"):
-            with file.connect():
-                pass
+            opened(file)
 
 
 @pytest.mark.parametrize(

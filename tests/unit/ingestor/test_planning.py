@@ -99,7 +99,10 @@ def test_a_failure_outside_of_what_is_expected_is_not_owed(offset: int) -> None:
         (picture(settled=NEWEST), "not loaded yet"),
         (picture(settled=NEWEST, failures=failure(NEWEST, -1, attempt=1)), "failed 1 time, due again"),
         (picture(settled=NEWEST, failures=failure(NEWEST, 5)), "failed 2 times, next try 2026-11-20 10:20 UTC"),
-        (picture(settled=NEWEST, failures=failure(NEWEST, 5, "unpublished")), "not published 2 times, next try 2026-11-20 10:20 UTC"),
+        (
+            picture(settled=NEWEST, failures=failure(NEWEST, 5, "unpublished")),
+            "not published 2 times, next try 2026-11-20 10:20 UTC",
+        ),
     ],
 )  # fmt: skip
 def test_a_person_is_told_why(view: Picture, reason: str) -> None:

@@ -83,7 +83,7 @@ def test_a_bad_value_is_named_with_what_was_given_and_what_is_allowed(
 def test_an_end_before_the_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGEVIEWS_START", "2026-11-20T09")
     monkeypatch.setenv("PAGEVIEWS_END", "2026-11-20T08")
-    with pytest.raises(ConfigurationError, match="^bad setting: PAGEVIEWS_END lies before PAGEVIEWS_START$"):
+    with pytest.raises(ConfigurationError, match=r"^bad setting: PAGEVIEWS_END lies before PAGEVIEWS_START$"):
         read_settings(IngestorSettings)
     monkeypatch.setenv("PAGEVIEWS_END", "2026-11-20T09")
     assert read_settings(IngestorSettings).end is not None

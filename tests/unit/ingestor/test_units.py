@@ -38,7 +38,8 @@ def request(*hours: Hour, request_id: str = "01", **changes: Any) -> Request:
 
 def picture(**changes: Any) -> Picture:
     given: dict[str, Any] = {
-        "now": FakeClock().now(), "start": START, "end": None, "settled": START, "ingested": {}, "failures": {}, **changes
+        "now": FakeClock().now(), "start": START, "end": None, "settled": START, "ingested": {}, "failures": {},
+        **changes,
     }  # fmt: skip
     return Picture(**given)
 
@@ -134,7 +135,7 @@ def test_a_forced_backfill_asks_even_for_what_is_there_but_once(asked: Asked) ->
     forced = request(NEWEST, NEWEST + -1, NEWEST + -2, force=True)
     for hour, outcome in ((NEWEST, "done"), (NEWEST + -2, "failed")):
         asked.requests.add_progress(
-            Progress(request="01", job="ingestor", hour=hour, outcome=outcome, run_id="r", at=samples.AT)  # type: ignore[arg-type]
+            Progress(request="01", job="ingestor", hour=hour, outcome=outcome, run_id="r", at=samples.AT)
         )
     assert asked.units(view, forced) == [Unit(NEWEST + -1, forced, force=True)]
 

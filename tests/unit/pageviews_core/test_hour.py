@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pageviews_core.hour import Hour, hour_range
 
 hours = st.datetimes(timezones=st.just(UTC)).map(Hour.containing)
-common_hours = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(Hour.containing)
+common_hours = st.integers(-1_000_000, 1_000_000).map(lambda offset: Hour.parse("2026-11-20T09") + offset)
 
 
 @given(hours)
@@ -60,13 +60,12 @@ def test_days_months_and_years_end_where_the_calendar_says(text: str, following:
 
 
 @given(st.text(max_size=20))
-def test_any_other_text_is_refused_with_the_rule(text: str) -> None:
+def test_any_text_is_an_hours_own_or_refused(text: str) -> None:
     try:
         hour = Hour.parse(text)
-    except ValueError as exc:
-        assert str(exc)
-    else:
-        assert str(hour) == text
+    except ValueError:
+        return
+    assert str(hour) == text
 
 
 @pytest.mark.parametrize(
@@ -84,7 +83,7 @@ def test_texts_that_merely_look_like_an_hour_are_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "at",
     [
-        datetime(2026, 11, 20, 9),
+        datetime.fromisoformat("2026-11-20T09:00"),
         datetime(2026, 11, 20, 9, 30, tzinfo=UTC),
         datetime(2026, 11, 20, 9, tzinfo=timezone(timedelta(hours=1))),
         datetime(2026, 11, 20, 9, 0, 0, 1, tzinfo=UTC),
@@ -131,7 +130,8 @@ def test_a_model_refuses_anything_else_for_an_hour(value: object) -> None:
 def test_the_json_schema_says_how_an_hour_is_written() -> None:
     schema = _Holder.model_json_schema()["properties"]["hour"]
     assert schema["type"] == "string"
-    assert schema["pattern"].startswith("^") and schema["pattern"].endswith("$")
+    assert schema["pattern"].startswith("^")
+    assert schema["pattern"].endswith("$")
 
 
 def test_an_hour_is_the_same_whatever_the_zone_of_the_machine() -> None:

@@ -143,7 +143,7 @@ def test_progress_is_kept_by_request_and_by_job(desk: Desk, job: Job) -> None:
     request, other = desk.submit("01"), desk.submit("02")
     for hour, outcome in ((HOUR, "done"), (HOUR + 1, "failed"), (HOUR, "done")):
         desk.requests.add_progress(
-            Progress(request="01", job=job, hour=hour, outcome=outcome, run_id="r", at=samples.AT)  # type: ignore[arg-type]
+            Progress(request="01", job=job, hour=hour, outcome=outcome, run_id="r", at=samples.AT)
         )
     assert desk.requests.hours_dealt_with(request, job) == {HOUR: "done", HOUR + 1: "failed"}
     assert desk.requests.hours_dealt_with(other, job) == {}

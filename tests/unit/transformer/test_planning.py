@@ -134,7 +134,7 @@ def test_a_start_moved_back_looks_at_what_the_watermark_never_saw(session: Sessi
 
 def test_failures_of_this_stage_alone_are_read(session: Session) -> None:
     for stage in ("ingested", "transformed"):
-        Failures(session.journal, stage).add(  # type: ignore[arg-type]
+        Failures(session.journal, stage).add(
             NEWEST + (0 if stage == "ingested" else -1), "failed", TransformFailed("x"), now=NOW, run_id="r",
             before=None, first_pause=timedelta(minutes=10),
         )  # fmt: skip

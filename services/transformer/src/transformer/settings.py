@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from pageviews_core.errors import ConfigurationError
 from pageviews_core.settings import Duration, JobSettings
+from transformer.watched import watched_articles
 
 _PACKAGED = Path(__file__).parent / "dbt_project"
 _CHECKOUT = Path(__file__).parents[2] / "dbt"
@@ -32,6 +34,15 @@ class TransformerSettings(JobSettings):
     watch: str = Field(
         "", description="Articles to follow in the published results, such as `en.wikipedia/Earth de.wikipedia/Erde`"
     )
+
+    @field_validator("watch")
+    @classmethod
+    def _names_articles(cls, value: str) -> str:
+        try:
+            watched_articles(value)
+        except ConfigurationError as exc:
+            raise ValueError(str(exc)) from exc
+        return value
 
     def dbt_project_folder(self) -> Path:
         return self.dbt_project or (_PACKAGED if _PACKAGED.exists() else _CHECKOUT)

@@ -58,13 +58,18 @@ def test_the_first_request_is_what_a_run_is_for(bench: Bench) -> None:
     assert (bench.record().trigger, bench.record().request) == ("backfill", "01")
 
 
+def decode_badly(bench: Bench) -> None:
+    with bench.run.step("decode", HOUR, HOUR + 1):
+        bench.clock.advance(1)
+        raise SourceCorrupt("bad")
+
+
 def test_steps_are_timed_whether_they_succeed_or_not(bench: Bench) -> None:
     bench.run.begin()
     with bench.run.step("download", HOUR):
         bench.clock.advance(2.5)
-    with pytest.raises(SourceCorrupt), bench.run.step("decode", HOUR, HOUR + 1):
-        bench.clock.advance(1)
-        raise SourceCorrupt("bad")
+    with pytest.raises(SourceCorrupt):
+        decode_badly(bench)
     bench.run.finish("failed", SourceCorrupt("bad"))
     record = bench.record()
     assert [(step.name, step.seconds, step.succeeded, len(step.hours)) for step in record.steps] == [

@@ -28,7 +28,8 @@ RECORDS: list[Record] = [
     Schedules(suspended=("ingestor",)),
     Rechecks(hours={str(HOUR): Recheck(checks=1, next_at=samples.AT)}),
     Tick(
-        job="ingestor", at=samples.AT, outcome="idle", owed=0, run_id=None, seconds=0.1, store_requests=8, version="0.1.0"
+        job="ingestor", at=samples.AT, outcome="idle", owed=0, run_id=None, seconds=0.1, store_requests=8,
+        version="0.1.0",
     ),
     Change(kind="markers", key="markers/x"),
     Failure(
@@ -102,7 +103,7 @@ def test_a_time_without_a_zone_or_in_another_than_utc_is_refused(text: str) -> N
 
 
 @pytest.mark.parametrize(
-    "at", [datetime(2026, 11, 20, 10), datetime(2026, 11, 20, 10, tzinfo=timezone(timedelta(hours=1)))]
+    "at", [datetime.fromisoformat("2026-11-20T10:00"), datetime(2026, 11, 20, 10, tzinfo=timezone(timedelta(hours=1)))]
 )
 def test_a_record_cannot_be_made_with_such_a_time(at: datetime) -> None:
     with pytest.raises(ValidationError):

@@ -9,7 +9,7 @@ from pageviews_core.hour import Hour
 from pageviews_core.page_key import page_key
 from transformer.published.followed import FollowedArticle, read_followed
 from transformer.published.marts import Marts
-from transformer.published.watched import Article
+from transformer.watched import Article
 from transformer.published.window import read_window
 
 NEWEST = Hour.parse("2026-11-20T09")

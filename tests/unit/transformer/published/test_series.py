@@ -8,7 +8,7 @@ from pageviews_core.records.published import series_name
 from transformer.published.followed import FollowedArticle
 from transformer.published.series import series_of
 from transformer.published.thresholds import read_thresholds
-from transformer.published.watched import Article
+from transformer.watched import Article
 from transformer.published.window import Window
 from transformer.settings import TransformerSettings
 

@@ -11,8 +11,8 @@ from pageviews_core.page_key import page_key
 from pageviews_core.records.published import Counts
 from transformer.published import top, trending
 from transformer.published.marts import Marts, Value, stored
-from transformer.published.watched import Article
 from transformer.published.window import Window, start_of
+from transformer.watched import Article
 
 _RANKED = f"""
 select page_key, project, page_title from ({top.PAGES_OF_HOUR}) as top_of_hour

@@ -25,8 +25,8 @@ from transformer.published.thresholds import Thresholds, read_thresholds
 from transformer.published.top import read_top
 from transformer.published.traffic import read_traffic
 from transformer.published.trending import read_trending
-from transformer.published.watched import Article, watched_articles
 from transformer.published.window import read_window
+from transformer.watched import Article, watched_articles
 
 if TYPE_CHECKING:
     from transformer.settings import TransformerSettings

@@ -31,13 +31,9 @@ final as (
         staged.page_kind,
         staged.page_kind = 'article' as is_article
     from {{ ref('stg_wikipedia_pageviews') }} as staged
-    where
-        {{ given_hours_filter('staged.hour_started_at') }}
-        and exists (
-            select 1
-            from new_pages
-            where new_pages.page_key = staged.page_key and new_pages.row_tag = {{ row_tag('staged') }}
-        )
+    inner join new_pages
+        on staged.page_key = new_pages.page_key and new_pages.row_tag = {{ row_tag('staged') }}
+    where {{ given_hours_filter('staged.hour_started_at') }}
 
 )
 

@@ -87,17 +87,11 @@ totals as (
         sum(staged.view_count) as view_count,
         min({{ row_tag('staged') }}) as row_tag
     from {{ ref('stg_wikipedia_pageviews') }} as staged
+    inner join candidates
+        on staged.hour_started_at = candidates.hour_started_at and staged.page_key = candidates.page_key
     left join projects
         on staged.hour_started_at = projects.hour_started_at and staged.project = projects.project
-    where
-        {{ given_hours_filter('staged.hour_started_at') }}
-        and exists (
-            select 1
-            from candidates
-            where
-                candidates.hour_started_at = staged.hour_started_at
-                and candidates.page_key = staged.page_key
-        )
+    where {{ given_hours_filter('staged.hour_started_at') }}
     group by staged.hour_started_at, staged.page_key
     having
         sum(staged.view_count) >= {{ kept_views }}

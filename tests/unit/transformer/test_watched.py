@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageviews_core.errors import ConfigurationError
-from transformer.published.watched import WATCHED_AT_MOST, Article, watched_articles
+from transformer.watched import WATCHED_AT_MOST, Article, watched_articles
 
 TITLES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=" \t\r\n"), min_size=1)
 

@@ -549,7 +549,6 @@ def test_running_out_of_memory_rolls_back_and_says_which_setting_helps(bench: Be
     before = bench.everything()
     tight = replace(bench.file, memory_limit=1024**2)
     with pytest.raises(WarehouseUnavailable, match="PAGEVIEWS_MEMORY_LIMIT"), tight.connect() as db:
-        db.execute("begin")
         db.execute(f"insert into {RAW} select '2026-01-01', 1, 'a', repeat('x', 1000) || i, i from range(1000000) r(i)")
     assert bench.everything() == before
 

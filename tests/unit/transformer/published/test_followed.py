@@ -9,8 +9,8 @@ from pageviews_core.hour import Hour
 from pageviews_core.page_key import page_key
 from transformer.published.followed import FollowedArticle, read_followed
 from transformer.published.marts import Marts
-from transformer.watched import Article
 from transformer.published.window import read_window
+from transformer.watched import Article
 
 NEWEST = Hour.parse("2026-11-20T09")
 EARTH = Article("en.wikipedia", "Earth")

@@ -10,7 +10,7 @@ from tests.memory_object_store import InMemoryObjectStore
 from tests.tiny_marts import TinyMarts
 
 from pageviews_core import keys
-from pageviews_core.errors import ConfigurationError, StoreUnavailable, UnknownSchemaVersion
+from pageviews_core.errors import StoreUnavailable, UnknownSchemaVersion
 from pageviews_core.hour import Hour
 from pageviews_core.records.control import Change
 from pageviews_core.records.published import PublishedIndex, Pulse, Series, Top, series_name
@@ -256,11 +256,3 @@ def test_a_watched_article_is_published_even_without_a_view(
     series = Series.decode(_body(store, series_name("en.wikipedia", "Xyzzy")), "series")
     [article] = [article for article in series.articles if article.title == "Xyzzy"]
     assert (article.hours[-1], article.hours[-2], article.hour_floor) == (0, None, 1)
-
-
-def test_a_bad_watch_setting_stops_it_before_anything_is_read(
-    tiny: TinyMarts, store: InMemoryObjectStore, publish_as: Publish
-) -> None:
-    with pytest.raises(ConfigurationError, match="PAGEVIEWS_WATCH"):
-        publish_as("first", watch="Earth")
-    assert (tiny.reads, store.all_keys()) == (0, ())

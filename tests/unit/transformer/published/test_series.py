@@ -8,9 +8,9 @@ from pageviews_core.records.published import series_name
 from transformer.published.followed import FollowedArticle
 from transformer.published.series import series_of
 from transformer.published.thresholds import read_thresholds
-from transformer.watched import Article
 from transformer.published.window import Window
 from transformer.settings import TransformerSettings
+from transformer.watched import Article
 
 NEWEST = Hour.parse("2026-11-20T09")
 WINDOW = Window(NEWEST, frozenset([NEWEST]), {date(2026, 11, 19): 24, date(2026, 11, 18): 3})

@@ -32,8 +32,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--hours", type=int, default=36)
     parser.add_argument("--folder", type=Path, default=Path("data/demo"), help="emptied first")
+    parser.add_argument("--picture", type=Path, help="also write what is shown to this SVG file")
     arguments = parser.parse_args()
-    console, began = Console(), time.monotonic()
+    console, began = Console(record=arguments.picture is not None), time.monotonic()
     newest = Hour.newest_ended(datetime.now(UTC))
     hours = list(hour_range(newest + (1 - arguments.hours), newest + 1))
     trouble = demo_trouble(hours)
@@ -41,9 +42,10 @@ def main() -> int:
     arguments.folder.mkdir(parents=True)
     console.print(
         f"{len(hours)} hours up to {newest} UTC, derived from an excerpt of a real one: counts are made up.\n"
-        f"On the way: {trouble.late} is published late, {trouble.truncated} is served half at first, "
+        f"On the way: {trouble.late} is published late, {trouble.truncated} is served half at first,\n"
         f"{trouble.restated} is restated, {trouble.with_bad_lines} has bad lines.",
         highlight=False,
+        soft_wrap=True,
     )
     with DumpsServer(hours, trouble.by_hour) as server, Display(console, len(hours)) as display:
         run_until_quiet(server, display, arguments.folder, hours)
@@ -54,7 +56,10 @@ def main() -> int:
         f"  LOCAL_DATA_DIR={arguments.folder} .venv/bin/pageviews-transformer query "
         '"select * from wikipedia.trending_pages_hourly"',
         highlight=False,
+        soft_wrap=True,
     )
+    if arguments.picture:
+        console.save_svg(str(arguments.picture), title="make demo")
     return 0 if complete else 1
 
 

@@ -103,7 +103,7 @@ def _show_warnings(console: Console, journal: Journal) -> None:
         if marker.control.state == "differs":
             said.append(f"control totals differ in {marker.control.differing_domains} domains")
         if said:
-            console.print(f"  {hour}  " + "; ".join(said), highlight=False)
+            console.print(f"  {hour}  " + "; ".join(said), highlight=False, soft_wrap=True)
 
 
 def _show_pages(console: Console, db: duckdb.DuckDBPyConnection) -> None:
@@ -114,7 +114,11 @@ def _show_pages(console: Console, db: duckdb.DuckDBPyConnection) -> None:
         {"newest": newest and newest[0]},
     ).fetchall()
     table = Table(
-        "rank", "article", "views", title=f"Top of en.wikipedia, {newest and newest[0]} UTC", title_justify="left"
+        "rank",
+        "article",
+        "views",
+        title=f"Top of en.wikipedia, {newest and newest[0]:%Y-%m-%d %H}:00 UTC",
+        title_justify="left",
     )
     for rank, title, views in top:
         table.add_row(str(rank), title, f"{views:,}")

@@ -6,12 +6,14 @@ The hours are DERIVED from a small excerpt of one real hour: titles are real, co
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
 from pageviews_core.hour import Hour, hour_range
@@ -59,7 +61,9 @@ def main() -> int:
         soft_wrap=True,
     )
     if arguments.picture:
-        console.save_svg(str(arguments.picture), title="make demo")
+        # Rich's own template loads a font from elsewhere; a monospaced one of the reader's does as well.
+        template = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+        console.save_svg(str(arguments.picture), title="make demo", code_format=template)
     return 0 if complete else 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typer
+
 from ingestor.program import IngestorProgram
 from ingestor.settings import IngestorSettings
 from pageviews_core.clock import SystemClock
@@ -15,10 +17,15 @@ def build(settings: JobSettings) -> Program:
     return IngestorProgram(settings, SystemClock())
 
 
-def main() -> None:
-    build_cli(
+def app() -> typer.Typer:
+    """The command line."""
+    return build_cli(
         IngestorSettings,
         build,
         name="pageviews-ingestor",
         about="Loads the hourly Wikipedia pageview dumps into the warehouse, each hour exactly once.",
-    )()
+    )
+
+
+def main() -> None:
+    app()()

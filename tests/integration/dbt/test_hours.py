@@ -75,9 +75,9 @@ def test_a_restated_hour_replaces_its_rows_and_no_other_hours(warehouse: Warehou
     assert counts(warehouse, "fct_wikipedia_pageviews") == [(1, 1000), (3, 49)]
     assert warehouse.rows("select generation from stg_wikipedia_pageviews where view_count = 1000") == [(2,)]
     assert warehouse.rows("select * from wikipedia_pageviews where hour_of_day = 10 order by all") == ten
-    assert warehouse.rows("select page_title, view_count from top_pages_hourly where hour_started_at::time = '9:00'") == [
-        ("Albert_Einstein", 1000)
-    ]
+    assert warehouse.rows(
+        "select page_title, view_count from top_pages_hourly where hour_started_at::time = '9:00'"
+    ) == [("Albert_Einstein", 1000)]
 
 
 def test_an_hour_restated_as_empty_loses_its_rows(warehouse: Warehouse) -> None:
@@ -129,7 +129,9 @@ def test_an_older_generation_than_the_ledgers_is_refused_as_superseded(warehouse
     assert warehouse.build(NINE).success
     given = warehouse.given(NINE)
     warehouse.load(NINE, OTHER_LINES)
-    refused(warehouse, given, "superseded: hour 2026-11-20 09:00:00 was given as generation 1, the ledger's newest is 2")
+    refused(
+        warehouse, given, "superseded: hour 2026-11-20 09:00:00 was given as generation 1, the ledger's newest is 2"
+    )
 
 
 def test_an_hour_whose_raw_rows_are_gone_keeps_its_facts(warehouse: Warehouse) -> None:
@@ -151,7 +153,9 @@ def test_a_run_whose_fence_was_overtaken_or_is_missing_writes_nothing(warehouse:
     warehouse.load(TEN, LINES)
     assert warehouse.build(TEN).success
     warehouse.rows("update pageviews_fence set fence = 9 where hour_started_at = timestamp '2026-11-20 09:00:00'")
-    refused(warehouse, [{"hour": hour, "generation": 1, "fence": 8}], f"lease lost: another process took over {hour[:10]}")
+    refused(
+        warehouse, [{"hour": hour, "generation": 1, "fence": 8}], f"lease lost: another process took over {hour[:10]}"
+    )
 
 
 def test_a_run_that_is_overtaken_on_its_way_writes_no_more(warehouse: Warehouse) -> None:

@@ -29,7 +29,7 @@ def described(manifest: Path) -> dict[str, Any]:
 
 def test_every_model_and_column_is_described_typed_and_owned(described: dict[str, Any]) -> None:
     models = [node for node in described.values() if node["resource_type"] == "model"]
-    assert len(models) == 17
+    assert len(models) == 20
     for model in models:
         name = model["name"]
         assert model["description"], name
@@ -44,7 +44,8 @@ def test_only_staging_reads_sources(described: dict[str, Any]) -> None:
     readers = {
         node["name"]
         for node in described.values()
-        if node["resource_type"] == "model" and "source.pageviews.wikimedia.raw_pageviews" in node["depends_on"]["nodes"]
+        if node["resource_type"] == "model"
+        and "source.pageviews.wikimedia.raw_pageviews" in node["depends_on"]["nodes"]
     }
     assert readers == {"stg_wikipedia_domains", "stg_wikipedia_pageviews"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.integration.dbt.warehouse import Line, Warehouse
 
@@ -114,7 +116,7 @@ def test_full_refresh_loses_no_hour(warehouse: Warehouse) -> None:
     assert counts(warehouse, "fct_wikipedia_pageviews") == [(3, 49), (10, 586)]
 
 
-def refused(warehouse: Warehouse, given: list[dict[str, object]], reason: str) -> None:
+def refused(warehouse: Warehouse, given: list[dict[str, Any]], reason: str) -> None:
     """The run ends with `reason`, before any model."""
     before = warehouse.contents()
     result = warehouse.build_given(given)

@@ -107,7 +107,7 @@ def normal_name(verb: str, key: str, body: Body | None) -> str:
     elif isinstance(body, bytes) and key.endswith("/run.json"):
         about = f" ({json.loads(body)['state']})"
     elif isinstance(body, bytes) and key.startswith("leases/"):
-        about = " (released)" if json.loads(body)["expires_at"] is None else ""
+        about = " (released)" if json.loads(body)["expires_at"] is None else " (renewed)" if verb == "replace" else ""
     return f"{verb} {_normal(key)}{about}"
 
 

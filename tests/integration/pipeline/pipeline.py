@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from tests.integration.pipeline.faults import Fault
+from tests.integration.pipeline.faults import Fault, How
 from tests.integration.pipeline.processes import Ended, Job, start_job
 from tests.tools.derived_hours import derive_hour
 from tests.tools.dumps_server import DumpsServer
+from tests.tools.troubles import WithBadLines
 from ulid import ULID
 
 from pageviews_core import keys
@@ -49,10 +50,11 @@ def recent_hours(count: int) -> list[Hour]:
     return list(hour_range(newest + (1 - count), newest + 1))
 
 
-def derived(hour: Hour, *, generation: int = 1) -> Counts:
+def derived(hour: Hour, *, generation: int = 1, bad: WithBadLines | None = None) -> Counts:
     """What is to be found everywhere for an hour of the dumps server, whose versions are our generations."""
     source = derive_hour(hour, SCALE, generation)
-    return generation, source.rows, source.views
+    more_rows, more_views = (bad.loadable, bad.views) if bad else (0, 0)
+    return generation, source.rows + more_rows, source.views + more_views
 
 
 @dataclass
@@ -102,9 +104,17 @@ class Pipeline:
     def transform(self, *arguments: str, fault: Fault | None = None, **settings: str) -> Ended:
         return self.start("transformer", *arguments, fault=fault, **settings).wait()
 
-    def fault(self, at: str | None = None, **options: Any) -> Fault:
-        """`points.txt` in the folder gets the names of the points."""
-        return Fault(self.folder / "points.txt", at, **options)
+    @property
+    def points(self) -> Path:
+        """The file of the points that processes with a fault have come to."""
+        return self.folder / "points.txt"
+
+    def points_reached(self) -> list[str]:
+        """Each once, in their order."""
+        return list(dict.fromkeys(self.points.read_text().splitlines()))
+
+    def fault(self, at: str | None = None, how: How = "kill", *, in_batch: bool = False) -> Fault:
+        return Fault(self.points, at, how, in_batch)
 
     def query(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         with duckdb.connect(self.database) as connection:
@@ -188,6 +198,13 @@ class Pipeline:
         return {name: self.query(f"select * from {name} order by all") for (name,) in names}
 
 
-def whole(hours: Iterable[Hour], *, generation: int = 1) -> dict[Hour, list[Counts]]:
+def whole(
+    hours: Iterable[Hour], *, generation: int = 1, bad: WithBadLines | None = None
+) -> dict[Hour, list[Counts]]:
     """Each hour exactly once, as the source has it."""
-    return {hour: [derived(hour, generation=generation)] for hour in hours}
+    return {hour: [derived(hour, generation=generation, bad=bad)] for hour in hours}
+
+
+def only(hour: Hour) -> dict[str, str]:
+    """The settings by which no other hour is owed."""
+    return {"PAGEVIEWS_START": str(hour), "PAGEVIEWS_END": str(hour)}

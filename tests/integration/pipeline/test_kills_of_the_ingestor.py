@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from tests.integration.pipeline.conftest import OpenPipeline
-from tests.integration.pipeline.pipeline import LEASE_SECONDS, Pipeline, derived, recent_hours, whole
+from tests.integration.pipeline.pipeline import LEASE_SECONDS, Pipeline, derived, only, recent_hours, whole
+from tests.tools.troubles import WithBadLines
 
 from pageviews_core.hour import Hour
 
@@ -14,6 +16,7 @@ STEPS = ("download", "store_raw", "decode", "control_totals", "land", "load", "m
 WRITES = (
     "create leases/ingested/<hour>.json",
     "create raw/pageviews/<hour>/<sha>/pageviews-<end>.gz",
+    "create quarantine/<hour>/<ulid>.jsonl",
     "create landing/pageviews/<hour>/<ulid>/pageviews.parquet",
     "create markers/ingested/<hour>/1.json",
     "put changes/<ulid>.json of markers/ingested/<hour>/1.json",
@@ -21,82 +24,85 @@ WRITES = (
     "put runs/<day>/<ulid>/run.json (succeeded)",
     "put control/ticks/ingestor.json",
 )
-
-
-def points_of(pipeline: Pipeline) -> list[str]:
-    """The points so far, each once, in their order."""
-    return list(dict.fromkeys((pipeline.folder / "points.txt").read_text().splitlines()))
+BAD = WithBadLines()
+"""So that there is something to be quarantined."""
 
 
 def test_a_kill_at_any_point_leaves_no_hour_doubled_or_lost(
     open_pipeline: OpenPipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pipeline = open_pipeline(90, PAGEVIEWS_RETAIN_RAW_ROWS="30d", PAGEVIEWS_RETAIN_STAGING="30d")
-    hours = iter(pipeline.server.hours)
-    first = next(hours)
-    assert pipeline.ingest(fault=pipeline.fault(), **only(first)).code == 0
-    points = points_of(pipeline)
+    pipeline = open_pipeline(
+        90,
+        dict.fromkeys(recent_hours(90), BAD),
+        PAGEVIEWS_MAX_HOURS_PER_RUN="90",
+        PAGEVIEWS_MAX_REJECTED_SHARE="0.05",
+        PAGEVIEWS_RETAIN_RAW_ROWS="30d",
+    )
+    hours = pipeline.server.hours
+    for hour in hours[:2]:  # the first leaves what is only written once; the second lists the points
+        pipeline.points.unlink(missing_ok=True)
+        assert pipeline.ingest(fault=pipeline.fault(), **only(hour)).code == 0
+    points = [point for point in pipeline.points_reached() if not point.endswith("(renewed)")]
     with capsys.disabled():
         print(f"\n{len(points)} points at which the ingestor is killed:\n  " + "\n  ".join(points))
     assert {f"{side} step {step}" for step in STEPS for side in ("enter", "leave")} <= set(points)
     assert {f"{side} {write}" for write in WRITES for side in ("before", "after")} <= set(points)
     assert {"before commit", "after commit"} <= set(points)
+    killed = dict(zip(hours[2:], points, strict=False))
+    assert len(killed) == len(points)
 
-    killed = {first: "never"}
-    for point, hour in zip(points, hours, strict=False):
-        killed[hour] = point
-        if ingest_with_kill(pipeline, hour, point) is None:
-            pytest.fail(f"the run never came to {point}")
-    problems = {
-        killed[hour]: problem for hour in killed if (problem := problem_of(pipeline, hour)) is not None
-    }
+    for hour, point in killed.items():
+        ended = pipeline.ingest(fault=pipeline.fault(point), **only(hour))
+        assert ended.code == -9, f"no kill at {point}:\n{ended.output}"
+    last = hours[1 + len(killed)]
+    again = pipeline.ingest(PAGEVIEWS_END=str(last))
+    assert again.code == 0, again.output
+    problems = {point: problem for hour, point in killed.items() if (problem := problem_of(pipeline, hour))}
     assert problems == {}
     assert pipeline.failures() == []
-    assert len(killed) == len(points) + 1
+    done = [*hours[:2], *killed]
+    assert pipeline.ledger() == whole(done, bad=BAD)
+    assert pipeline.counts("raw_wikipedia_pageviews") == whole(done, bad=BAD)
 
-    wanted = whole(killed)
-    assert pipeline.ledger() == wanted
-    assert pipeline.counts("raw_wikipedia_pageviews") == wanted
-    assert pipeline.transform().code == 0
-    assert pipeline.counts() == wanted
-
-
-def only(hour: Hour) -> dict[str, str]:
-    return {"PAGEVIEWS_START": str(hour), "PAGEVIEWS_END": str(hour)}
-
-
-def ingest_with_kill(pipeline: Pipeline, hour: Hour, point: str) -> str | None:
-    fault = pipeline.fault(point)
-    if pipeline.ingest(fault=fault, **only(hour)).code != -9:
-        return None
-    again = pipeline.ingest(**only(hour))
-    assert again.code == 0, f"after a kill at {point}:\n{again.output}"
-    return again.output
+    assert pipeline.transform(PAGEVIEWS_END=str(last)).code == 0
+    assert pipeline.counts() == whole(done, bad=BAD)
+    assert pipeline.failures("transformed") == []
+    assert pipeline.generations("transformed") == dict.fromkeys(done, 1)
 
 
 def problem_of(pipeline: Pipeline, hour: Hour) -> str | None:
-    """What is wrong with an hour that was killed once and then done again."""
-    markers = pipeline.keys(f"markers/ingested/{hour.path}/")
-    if [key.rpartition("/")[2] for key in markers] != ["1.json"]:
+    """What is wrong with an hour that was killed and then done again."""
+    markers = [Path(key).name for key in pipeline.keys(f"markers/ingested/{hour.path}/")]
+    if markers != ["1.json"]:
         return f"markers {markers}"
     marker = pipeline.ingested(hour)
-    if (marker.generation, marker.rows.loaded, marker.views) != derived(hour):
+    if (marker.generation, marker.rows.loaded, marker.views) != derived(hour, bad=BAD):
         return f"marker {marker}"
-    for key in filter(None, (marker.objects.raw, marker.objects.landing, marker.objects.quarantine)):
-        if not pipeline.keys(key):
-            return f"{key} is gone"
+    if gone := [key for key in (marker.objects.raw, marker.objects.landing, marker.objects.quarantine) if not pipeline.keys(str(key))]:
+        return f"gone: {gone}"
     lease = pipeline.leases()[f"leases/ingested/{hour.path}.json"]
-    latest = datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS)
-    if lease.expires_at is not None and lease.expires_at > latest:
+    if lease.expires_at is not None and lease.expires_at > datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS):
         return f"lease {lease}"
     return None
 
 
-def test_a_first_run_that_chooses_the_start_may_be_killed_there(open_pipeline: OpenPipeline) -> None:
+@pytest.mark.parametrize("point", ["enter step load", "after commit", "after create markers/ingested/<hour>/1.json"])
+def test_the_next_run_waits_for_the_lease_of_a_killed_one_and_takes_its_hour(
+    open_pipeline: OpenPipeline, point: str
+) -> None:
     pipeline = open_pipeline(1)
-    newest = recent_hours(1)[0]
-    for point in ("before create control/start.json", "after create control/start.json"):
-        killed = pipeline.ingest(fault=pipeline.fault(point), PAGEVIEWS_START="", PAGEVIEWS_END="")
-        assert killed.code == -9 or point.startswith("after")
-    assert pipeline.ingest(PAGEVIEWS_START="", PAGEVIEWS_END="").code == 0
-    assert pipeline.ledger() == whole([newest])
+    assert pipeline.ingest(fault=pipeline.fault(point)).code == -9
+    again = pipeline.ingest()
+    assert again.code == 0, again.output
+    assert pipeline.ledger() == pipeline.counts("raw_wikipedia_pageviews") == whole(pipeline.server.hours)
+    assert pipeline.generations("ingested") == dict.fromkeys(pipeline.server.hours, 1)
+    assert pipeline.failures() == []
+
+
+@pytest.mark.parametrize("point", ["before create control/start.json", "after create control/start.json"])
+def test_a_first_run_may_be_killed_while_it_chooses_the_start(open_pipeline: OpenPipeline, point: str) -> None:
+    pipeline = open_pipeline(1)
+    unset = {"PAGEVIEWS_START": "", "PAGEVIEWS_END": ""}
+    assert pipeline.ingest(fault=pipeline.fault(point), **unset).code == -9
+    assert pipeline.ingest(**unset).code == 0
+    assert pipeline.ledger() == whole(recent_hours(1))

@@ -6,6 +6,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import takewhile
 
+import structlog
+
 from pageviews_core import keys
 from pageviews_core.hour import Hour
 from pageviews_core.journal import Journal
@@ -13,6 +15,8 @@ from pageviews_core.keys import FailureKey
 from pageviews_core.object_store.base import ObjectExists
 from pageviews_core.records.failure import Failure, FailureKind
 from pageviews_core.records.marker import Stage
+
+log = structlog.get_logger()
 
 LONGEST_PAUSE: dict[FailureKind, timedelta] = {"failed": timedelta(hours=6), "unpublished": timedelta(hours=24)}
 
@@ -33,7 +37,11 @@ class Failures:
         """The last attempt of every hour that has failed and was not done since."""
         found: dict[Hour, FailureKey] = {}
         for info in self._journal.store.list(keys.failures(self.stage)):
-            key = keys.parse_failure(info.key)
+            try:
+                key = keys.parse_failure(info.key)
+            except ValueError:
+                log.warning("stray_object", key=info.key)
+                continue
             found[key.hour] = key  # attempts are zero-padded, so the listing ends with the newest
         return found
 

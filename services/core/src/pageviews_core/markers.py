@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import structlog
+
 from pageviews_core import keys
 from pageviews_core.hour import Hour
 from pageviews_core.journal import Journal
 from pageviews_core.object_store.base import ObjectStore
 from pageviews_core.records.marker import IngestedMarker, Stage, TransformedMarker
+
+log = structlog.get_logger()
 
 
 def newest_generations(
@@ -16,7 +20,11 @@ def newest_generations(
     prefix = keys.markers(stage)
     newest: dict[Hour, int] = {}
     for info in store.list(prefix, start_after=f"{prefix}{start.path}" if start else ""):
-        hour, generation = keys.parse_marker(info.key)
+        try:
+            hour, generation = keys.parse_marker(info.key)
+        except ValueError:
+            log.warning("stray_object", key=info.key)
+            continue
         if last and hour > last:
             break
         newest[hour] = max(generation, newest.get(hour, 0))

@@ -6,12 +6,17 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Literal
 
+import structlog
+
 from pageviews_core import keys
+from pageviews_core.errors import UnknownSchemaVersion
 from pageviews_core.hour import Hour
 from pageviews_core.journal import Journal
 from pageviews_core.object_store.base import ObjectExists
 from pageviews_core.records.request import ClosedRequest, Progress, ProgressOutcome, Request
 from pageviews_core.records.run import Job
+
+log = structlog.get_logger()
 
 
 class Requests:
@@ -24,8 +29,20 @@ class Requests:
 
     def open(self) -> list[Request]:
         """Those not closed yet, oldest first."""
-        found = (self._journal.read(info.key, Request) for info in list(self._journal.store.list(keys.OPEN_REQUESTS)))
-        return [request for request, _ in filter(None, found)]
+        keys_found = [info.key for info in self._journal.store.list(keys.OPEN_REQUESTS)]
+        return [request for request in map(self._read_open, keys_found) if request is not None]
+
+    def _read_open(self, key: str) -> Request | None:
+        """None for one that is gone, and for one that cannot be understood: it stays open, and holds up nobody."""
+        try:
+            found = self._journal.read(key, Request)
+        except UnknownSchemaVersion as exc:
+            log.error("request_refused", key=key, error=str(exc))
+            return None
+        if found is not None and keys.open_request(found[0].id) != key:
+            log.error("request_refused", key=key, error=f"it calls itself {found[0].id}")
+            return None
+        return found and found[0]
 
     def take(self, now: datetime) -> list[Request]:
         """The open requests, oldest first; those that were cancelled are closed on the way."""

@@ -30,7 +30,9 @@ class IngestorSettings(JobSettings):
         timedelta(hours=48), description="For so long the source is asked whether it restated an hour; 0s: never"
     )
     recheck_after: Duration = Field(
-        timedelta(hours=1), description="Pause before the first such question; it doubles each time, up to a day"
+        timedelta(hours=1),
+        gt=timedelta(0),
+        description="Pause before the first such question; it doubles each time, up to a day",
     )
 
     @field_validator("source_url")

@@ -102,15 +102,20 @@ class Builder:
     def _leases(self, markers: Sequence[IngestedMarker], stack: ExitStack, *, again: bool) -> dict[Hour, Lease]:
         """Of the hours that nobody else works on. Where that is none, those of a killed run are waited for."""
         self.session.prove_store()
-        leases, held = {}, False
+        leases: dict[Hour, Lease] = {}
+        seen: set[Hour] = set()
         for wait in (False, True):
+            held = False
             for marker in markers:
+                if marker.hour in seen:
+                    continue
                 try:
                     lease = self.session.leases.acquire("transformed", marker.hour, wait=wait)
                 except LeaseHeld as exc:
                     held = True
                     log.info("hour_held", hour=str(marker.hour), holder=exc.holder, until=exc.expires_at.isoformat())
                     continue
+                seen.add(marker.hour)
                 stack.callback(lease.release)
                 if again or newest_generation(self.session.store, "transformed", marker.hour) < marker.generation:
                     leases[marker.hour] = lease

@@ -14,7 +14,7 @@ from pageviews_core.job.session import Session
 from pageviews_core.keys import FailureKey
 from pageviews_core.markers import newest_generations
 from pageviews_core.records.control import Settled, Start
-from pageviews_core.watermark import Watermark, first_unsettled
+from pageviews_core.watermark import Watermark
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ def look(session: Session, start: Hour | None) -> Picture:
         found = session.journal.read(keys.START, Start)
         start = found[0].hour if found else None
     settled, etag = Watermark(session.journal).read()
-    floor = start and first_unsettled(settled, start)
+    floor = settled.before if settled else None
+    if settled and start and start < settled.start:  # it was moved back, to hours that the watermark never saw
+        floor = min(settled.before, start)
     return Picture(
         now=session.clock.now(),
         start=start,

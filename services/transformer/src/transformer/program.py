@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pageviews_core.clock import Clock
 from pageviews_core.errors import ConfigurationError, InputGone
+from pageviews_core.failures import Failures
 from pageviews_core.hour import Hour
 from pageviews_core.job.memory import engine_memory
 from pageviews_core.job.program import Check, PlannedHour, tried
@@ -42,6 +43,7 @@ class TransformerProgram:
         wanted = due if not suspended else _asked_for(due, open_requests)
         again = _to_build_again(requests, open_requests)
         builder = self._builder(session, picture)
+        self._forget_healed(session, picture)
         try:
             for request, hours in again:
                 self._build_again(session, builder, request, hours)
@@ -101,6 +103,13 @@ class TransformerProgram:
             raise ConfigurationError(
                 f"{self._settings.dbt_project_folder()} holds no dbt_project.yml; set PAGEVIEWS_DBT_PROJECT"
             )
+
+    def _forget_healed(self, session: Session, picture: Picture) -> None:
+        """Failures of hours that are complete: a kill between an hour's marker and their deletion leaves them."""
+        owed = {planned.hour for planned in picture.owed()}
+        for hour in picture.failures:
+            if hour not in owed:
+                Failures(session.journal, "transformed").clear(hour)
 
     def _build_owed(self, session: Session, builder: Builder, picture: Picture, hours: Sequence[Hour]) -> None:
         self._build_all(session, builder, {hour: picture.ingested[hour] for hour in hours}, again=False)

@@ -17,24 +17,30 @@ from transformer.planning import Picture
 
 
 def raise_watermark(session: Session, picture: Picture, done: Mapping[Hour, int], *, absent_after: timedelta) -> None:
-    """Up to the first hour that is neither complete nor absent; `done`: generations transformed since the picture."""
-    if picture.start is None or picture.floor is None:
+    """Up to the first expected hour that is neither complete nor absent; `done`: generations transformed since the
+    picture was taken."""
+    first = picture.floor or picture.start or min(picture.ingested, default=None)
+    if first is None:
         return
     unpublished = Failures(session.journal, "ingested").newest()
     transformed = {**picture.transformed, **done}
-    before = picture.floor
-    for hour in hour_range(picture.floor, max(picture.ingested, default=picture.floor) + 1):
-        complete = hour in picture.ingested and transformed.get(hour, 0) >= picture.ingested[hour]
-        if not (complete or _absent(unpublished.get(hour), hour, session, absent_after)):
+    before = first
+    for hour in hour_range(first, max(picture.ingested, default=first) + 1):
+        if hour in picture.ingested:
+            passed = transformed.get(hour, 0) >= picture.ingested[hour]
+        else:  # before the start nothing is expected, but single hours may have been asked for
+            unexpected = picture.start is not None and hour < picture.start
+            passed = unexpected or _absent(unpublished.get(hour), hour, session, absent_after)
+        if not passed:
             break
         before = hour + 1
-    settled, watermark = picture.settled, Watermark(session.journal)
-    moved = settled is None or settled.before < before or settled.start > picture.start
-    if not moved or before <= picture.start:
+    watermark, settled = Watermark(session.journal), picture.settled
+    if before == first:
         return
-    if watermark.raise_to(picture.start, before, picture.settled_etag):
+    start = settled.start if settled and settled.before == first else first
+    if watermark.raise_to(start, before, picture.settled_etag):
         # A generation marked since the picture was taken needed no lower watermark then: it would be passed over.
-        states = _completeness(session, picture.floor, before + -1)
+        states = _completeness(session, first, before + -1)
         overlooked = min((hour for hour, is_complete in states.items() if not is_complete), default=None)
         if overlooked is not None:
             watermark.lower_to(overlooked)

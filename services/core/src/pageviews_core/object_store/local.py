@@ -185,11 +185,19 @@ class LocalObjectStore:
         except FileNotFoundError:
             raise
         except (IsADirectoryError, NotADirectoryError) as exc:
+            if self._root_is_no_folder():
+                raise ConfigurationError(
+                    f"the object store {self._root} is a file, or lies below one: set PAGEVIEWS_STORE_URL or "
+                    "LOCAL_DATA_DIR to a folder"
+                ) from exc
             raise ValueError(f"{key!r} cannot be a key here: it, or a part of it, is a folder of other keys") from exc
         except TimeoutError as exc:
             raise StoreUnavailable(f"the object store at {self._root} does not answer: {exc}") from exc
         except OSError as exc:
             raise self._translated(exc, key) from exc
+
+    def _root_is_no_folder(self) -> bool:
+        return any(place.exists() and not place.is_dir() for place in (self._root, *self._root.parents))
 
     def _translated(self, exc: OSError, key: str) -> StoreUnavailable | ConfigurationError:
         where = f"object store folder {self._root}, key {key}: {exc.strerror or exc}"

@@ -108,23 +108,13 @@ def _show(bench: Bench, results: _Results) -> None:
         transform = [cost.transform.measured for cost in results.product]
         figures.append(figure("product, ingest", ingest, ingest_share, "<= 1.6 of the share; <= 1024 MiB"))
         figures.append(figure("product, transform", transform, None, "<= 1024 MiB"))
-        figures.append(figure("product, both", [_both(*pair) for pair in zip(ingest, transform, strict=True)], floor, "<= 2.0"))
+        figures.append(figure("product, both", [cost.both for cost in results.product], floor, "<= 2.0"))
     if results.load:
         figures.append(figure("dlt, load", results.load, ingest_share))
         figures.append(figure("dbt, build", results.build))
         figures.append(
-            figure("dlt + dbt, both", [_both(*pair) for pair in zip(results.load, results.build, strict=True)], floor)
+            figure("dlt + dbt, both", [load.then(build) for load, build in zip(results.load, results.build, strict=True)], floor)
         )
     show(bench.console, f"One hour, median of {bench.runs}", figures, ratio_to="floor")
     if results.floor:
         show_parts(bench.console, "the floor's parts", [(name, median(p[name] for p in parts)) for name in parts[0]])
-
-
-def _both(first: Measured, then: Measured) -> Measured:
-    """One process after the other."""
-    return Measured(
-        first.seconds + then.seconds,
-        first.cpu_seconds + then.cpu_seconds,
-        max(first.peak_bytes, then.peak_bytes),
-        "",
-    )

@@ -33,8 +33,8 @@ class HourCost(NamedTuple):
     transform: JobTick
 
     @property
-    def seconds(self) -> float:
-        return self.ingest.measured.seconds + self.transform.measured.seconds
+    def both(self) -> Measured:
+        return self.ingest.measured.then(self.transform.measured)
 
 
 @dataclass

@@ -27,6 +27,15 @@ class Measured:
     """The largest sum of resident sizes over the tree: pages that two processes share count twice."""
     output: str
 
+    def then(self, after: Measured) -> Measured:
+        """Both, one after the other."""
+        return Measured(
+            self.seconds + after.seconds,
+            self.cpu_seconds + after.cpu_seconds,
+            max(self.peak_bytes, after.peak_bytes),
+            self.output + after.output,
+        )
+
 
 class CommandFailed(Exception):
     """A measured command ended with another code than 0."""

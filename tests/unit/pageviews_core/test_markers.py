@@ -55,3 +55,9 @@ def test_a_marker_is_read_or_is_not_there(store: InMemoryObjectStore) -> None:
 def test_a_marker_of_an_unknown_version_is_refused(store: InMemoryObjectStore) -> None:
     with pytest.raises(UnknownSchemaVersion, match=r"markers/ingested/2026/11/20/09/10\.json"):
         read_ingested(Journal(store), HOUR, 10)
+
+
+def test_a_stray_object_among_the_markers_is_passed_over(store: InMemoryObjectStore) -> None:
+    before = newest_generations(store, "ingested", None)
+    store.put("markers/ingested/2026/11/20/note.txt", b"")
+    assert newest_generations(store, "ingested", None) == before

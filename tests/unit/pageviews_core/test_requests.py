@@ -148,3 +148,17 @@ def test_progress_is_kept_by_request_and_by_job(desk: Desk, job: Job) -> None:
     assert desk.requests.hours_dealt_with(request, job) == {HOUR: "done", HOUR + 1: "failed"}
     assert desk.requests.hours_dealt_with(other, job) == {}
     assert sum(len(desk.requests.hours_dealt_with(request, each)) for each in get_args(Job)) == 2
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"schema_version": 99}', b"[]"])
+def test_a_request_that_cannot_be_understood_stays_open_and_holds_up_no_other(desk: Desk, body: bytes) -> None:
+    desk.store.put(keys.open_request("00"), body)
+    request = desk.submit("01")
+    assert desk.requests.take(samples.AT) == [request]
+    assert keys.open_request("00") in desk.store.all_keys()
+
+
+def test_a_request_under_another_ones_name_is_not_taken(desk: Desk) -> None:
+    request = desk.submit("01")
+    desk.store.put(keys.open_request("02"), request.encode())
+    assert desk.requests.open() == [request]

@@ -278,3 +278,24 @@ def test_a_large_backfill_is_looked_at_in_a_few_listings(bench: Bench) -> None:
     bench.store.requests.clear()
     assert bench.closed(request) == {}
     assert sum(bench.store.requests.values()) < 10
+
+
+def test_an_hour_from_before_the_start_is_passed_once_complete_with_the_gap_behind_it(bench: Bench) -> None:
+    bench.complete(0, 3)
+    assert bench.settle() == 4
+    asked_for = START + -30
+    bench.watermark.lower_to(asked_for)
+    bench.mark(asked_for)
+    assert asked_for in {planned.hour for planned in bench.picture().owed()}
+    bench.mark(asked_for, transformed=1)
+    assert bench.settle() == 4
+
+
+def test_without_a_known_start_the_oldest_marker_begins_it(bench: Bench) -> None:
+    bench.store.delete(keys.START)
+    bench.complete(2, 4)
+    bench.complete(6, 6)
+    assert bench.settle() == 5
+    settled, _ = bench.watermark.read()
+    assert settled is not None
+    assert settled.start == START + 2

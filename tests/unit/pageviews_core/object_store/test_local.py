@@ -171,3 +171,11 @@ def test_only_temporary_files_older_than_a_day_are_swept(store: LocalObjectStore
     assert store.sweep(now) == 1
     assert [path.name for path in _temporary_files(root)] == ["young"]
     assert [info.key for info in store.list("")] == ["kept/object"]
+
+
+@pytest.mark.parametrize("below", ["", "objects"])
+def test_a_file_in_the_stores_place_is_a_matter_of_configuration(tmp_path: Path, below: str) -> None:
+    (tmp_path / "occupied").write_bytes(b"")
+    store = LocalObjectStore(tmp_path / "occupied" / below)
+    with pytest.raises(ConfigurationError, match="PAGEVIEWS_STORE_URL"):
+        store.put("a/b", b"")

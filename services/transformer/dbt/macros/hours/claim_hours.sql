@@ -18,7 +18,7 @@
               and fence <= " ~ given.fence) -%}
     {%- endfor -%}
     {%- set held = run_query("
-        select cast(hour_started_at as varchar) from " ~ source('wikimedia', 'pageviews_fence') ~ "
+        select left(cast(hour_started_at as varchar), 19) from " ~ source('wikimedia', 'pageviews_fence') ~ "
         where " ~ own_fences_filter()).columns[0].values() -%}
     {%- set lost = [] -%}
     {%- for given in given_hours() if given.hour not in held -%}
@@ -45,13 +45,13 @@
     {%- set raw = source('wikimedia', 'raw_pageviews') -%}
     {%- set newest = {} -%}
     {%- for row in run_query("
-        select cast(hour_started_at as varchar), generation, row_count from " ~ ledger ~ "
+        select left(cast(hour_started_at as varchar), 19), generation, row_count from " ~ ledger ~ "
         where " ~ given_hours_filter() ~ " order by hour_started_at, generation") -%}
         {%- do newest.update({row[0]: row}) -%}
     {%- endfor -%}
     {%- set found = {} -%}
     {%- for row in run_query("
-        select cast(hour_started_at as varchar), count(*) from " ~ raw ~ "
+        select left(cast(hour_started_at as varchar), 19), count(*) from " ~ raw ~ "
         where " ~ given_generations_filter() ~ " group by hour_started_at") -%}
         {%- do found.update({row[0]: row[1]}) -%}
     {%- endfor -%}

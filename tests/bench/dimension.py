@@ -41,7 +41,7 @@ def measure_large_dimension(bench: Bench) -> None:
 
 
 def fill(warehouse: Path) -> None:
-    """Forgets a share of the known pages, and adds generated ones up to `_PAGES`; their keys are spread like real ones."""
+    """Forgets a share of the known pages, and adds generated ones up to `_PAGES`, their keys spread like real ones."""
     with duckdb.connect(warehouse, config={"memory_limit": "1GB", "threads": 2}) as db:
         db.execute("set preserve_insertion_order = false")
         db.execute(f"delete from wikipedia.dim_wikipedia_page where page_key % {_NEW_SHARE} = 0")

@@ -1,4 +1,4 @@
-"""Does an hour cost more, the more hours there are? With 24 and with 720 hours of history, each a fifth of an excerpt."""
+"""Does an hour cost more, the more hours there are? After 24 and after 720 hours, each a fifth of the excerpt."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ def measure_growth(bench: Bench) -> None:
         [
             figure(f"after {_HISTORY} hours", [cost.both for cost in few], before),
             figure(
-                f"after {_HISTORY + _MEASURED + 24 * _COPIED_DAYS} hours", [cost.both for cost in many], before, "<= 1.2"
+                f"after {_HISTORY + _MEASURED + 24 * _COPIED_DAYS} hours",
+                [cost.both for cost in many],
+                before,
+                "<= 1.2",
             ),
             _part("ingest", [c.ingest.measured for c in few], [c.ingest.measured for c in many]),
             _part("transform", [c.transform.measured for c in few], [c.transform.measured for c in many]),

@@ -13,23 +13,28 @@ from pageviews_core import keys
 from pageviews_core.hour import Hour, hour_range
 from pageviews_core.records.run import Job
 from tests.bench.bench import Bench
+from tests.bench.dumps import serving_derived
 from tests.bench.installation import Installation
 from tests.bench.report import MIB
 from tests.samples import ingested_marker, transformed_marker
 
 _YEAR = 8_760
 _TICKS = 5
+_SCALE = 0.02
 
 
 def measure_idle_ticks(bench: Bench) -> None:
     newest = Hour.newest_ended(datetime.now(UTC))
     first = newest + (1 - _YEAR)
     with bench.scratch("idle") as folder:
-        product = Installation(folder, "http://127.0.0.1:9/nobody-is-asked", bench.manifest, start=first, end=newest)
-        write_markers(folder / "objects", first, newest)
+        product = Installation(folder, "", bench.manifest, start=newest, end=newest)
+        with serving_derived(newest, 1, _SCALE) as product.source_url:
+            product.take_in(newest)  # so that the warehouse has its tables
+        write_markers(folder / "objects", first, newest + -1)
+        product.start = first
         jobs: tuple[Job, ...] = get_args(Job)
         for job in jobs:
-            product.tick(job)  # raises the watermark, keeps house: a year of ticks would have
+            product.tick(job)  # raises the watermark, as a year of ticks would have
         table = Table(title=f"A tick with nothing to do, {_YEAR:,} complete hours, median of {_TICKS}")
         for heading in ("", "process s", "tick s", "requests to the store", "peak MiB", "aim"):
             table.add_column(heading, justify="left" if heading in ("", "aim") else "right")

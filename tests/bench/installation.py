@@ -66,7 +66,9 @@ class Installation:
         self.end = hour
         cost = HourCost(self.tick("ingestor"), self.tick("transformer"))
         for job, tick in (("ingestor", cost.ingest), ("transformer", cost.transform)):
-            done = [item.hour for item in self.run_of(tick).hours if item.outcome == "done"] if tick.record.run_id else []
+            done = (
+                [item.hour for item in self.run_of(tick).hours if item.outcome == "done"] if tick.record.run_id else []
+            )
             if done != [hour]:
                 raise RuntimeError(f"the {job} was to do {hour}, and did {list(map(str, done))}; see {self.folder}")
         return cost
@@ -99,9 +101,7 @@ class Installation:
             "PAGEVIEWS_THREADS": str(THREADS),
             "PAGEVIEWS_DBT_MANIFEST": str(self.manifest),
             # The hours are old ones, and would be cleared away as such.
-            **{
-                f"PAGEVIEWS_RETAIN_{what}": _KEPT for what in ("RAW_ROWS", "STAGING", "RAW_OBJECTS", "LANDING", "RUNS")
-            },
+            **{f"PAGEVIEWS_RETAIN_{what}": _KEPT for what in ("RAW_ROWS", "STAGING", "RAW_OBJECTS", "LANDING", "RUNS")},
             **self.extra,
         }
 

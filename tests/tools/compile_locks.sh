@@ -17,4 +17,5 @@ compile bootstrap requirements/bootstrap.in
 for service in ingestor transformer status-api; do
     compile "$service" "services/$service/pyproject.toml"
 done
+compile bench requirements/bench.in
 compile dev requirements/dev.in services/{ingestor,transformer,status-api}/pyproject.toml

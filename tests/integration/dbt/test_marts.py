@@ -135,3 +135,21 @@ def test_a_line_that_the_source_has_twice_fails_the_run_before_any_page_is_added
     assert not result.success
     assert [name for name, node in result.nodes.items() if node["status"] == "fail" and "unique" in name]
     assert result.nodes["dim_wikipedia_page"]["status"] == "skipped"
+
+
+def test_a_late_hour_reaches_the_trends_that_it_is_a_baseline_of(warehouse: Warehouse) -> None:
+    trends = "select hour_started_at::varchar, baseline_hour_count from trending_pages_hourly order by all"
+    quiet: list[Line] = [("en", "Page", 20)]
+    spike = "2026-11-20T08"
+    for hour in DAY[1:8]:
+        warehouse.load(hour, quiet)
+    warehouse.load(spike, [("en", "Page", 900)])
+    assert warehouse.build(*DAY[1:7], spike).success
+    assert warehouse.rows(trends) == [("2026-11-20 08:00:00", 6)]
+    assert warehouse.build(DAY[7]).success
+    assert warehouse.rows(trends) == [("2026-11-20 08:00:00", 7)]
+    warehouse.load(DAY[0], [("en", "Page", 900)])
+    for hour in DAY[1:8]:
+        warehouse.load(hour, [("en", "Page", 600)])
+    assert warehouse.build(*DAY[:8]).success
+    assert warehouse.rows(trends) == [], "what was read before has become too much for a trend"

@@ -49,6 +49,7 @@ _NORMAL = (
     (re.compile(r"pageviews-\d{8}-\d{6}"), "pageviews-<end>"),
     (re.compile(r"-\d{8}T\d{6}Z-"), "-<time>-"),
     (re.compile(r"log/\d+"), "log/<n>"),
+    (re.compile(r"series/[0-9a-f]{2}/"), "series/<shard>/"),
 )
 
 

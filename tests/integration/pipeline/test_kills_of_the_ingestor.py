@@ -36,6 +36,7 @@ def test_a_kill_at_any_point_leaves_no_hour_doubled_or_lost(
         dict.fromkeys(recent_hours(90), BAD),
         PAGEVIEWS_MAX_HOURS_PER_RUN="90",
         PAGEVIEWS_MAX_REJECTED_SHARE="0.05",
+        PAGEVIEWS_MAX_BATCH_HOURS="90",
         PAGEVIEWS_RETAIN_RAW_ROWS="30d",
     )
     hours = pipeline.server.hours

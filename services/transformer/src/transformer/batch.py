@@ -1,18 +1,21 @@
 """The child process: holds the warehouse, builds a batch of hours with dbt, and says what the facts hold.
 
 `python -m transformer.batch FOLDER` reads a Batch from stdin, logs JSON lines to stdout, and leaves `result.json` and
-dbt's artifacts in FOLDER.
+dbt's artifacts in FOLDER. Where the Batch ends in a line feed, the end of stdin after it is the end of the parent, and
+so of this process.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from pathlib import Path
 
 import structlog
 
 from pageviews_core.clock import SystemClock
-from pageviews_core.errors import PageviewsError, TransformFailed
+from pageviews_core.errors import ExitCode, PageviewsError, TransformFailed
 from pageviews_core.job.memory import engine_memory
 from pageviews_core.logging import configure_logging
 from pageviews_core.object_store import open_object_store
@@ -74,8 +77,11 @@ def work(batch: Batch, settings: TransformerSettings, folder: Path) -> BatchResu
 def main() -> None:
     folder = Path(sys.argv[1])
     configure_logging("json", "info", service="pageviews-transformer")
-    batch = Batch.model_validate_json(sys.stdin.read())
+    line = sys.stdin.readline()
+    if line.endswith("\n"):
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        batch = Batch.model_validate_json(line)
         result = work(batch, read_settings(TransformerSettings), folder)
     except PageviewsError as exc:
         result = BatchResult(error=BatchError(type=type(exc).__name__, message=str(exc)))
@@ -83,6 +89,16 @@ def main() -> None:
         log.exception("batch_failed")
         result = BatchResult(error=BatchError(type=TransformFailed.__name__, message=f"{type(exc).__name__}: {exc}"))
     (folder / "result.json").write_text(result.model_dump_json())
+
+
+def _end_with_parent() -> None:
+    """A child that nobody reads from would hang on its next word, with the warehouse's file in its hands.
+
+    As abrupt as a kill, which every step must stand anyway.
+    """
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(ExitCode.STOPPED)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -28,7 +29,8 @@ def run_child(batch: Batch, folder: Path, stopping: Stopping) -> BatchResult:
     """Passes the child's events on as our own, and returns what it did.
 
     A child that died without a word (out of memory, killed) is a result with the error TransformFailed. Raises Stopped
-    where a stop was asked for; the child is ended first.
+    where a stop was asked for; the child is ended first. The child's stdin stays open for as long as this process
+    lives, which is how it learns that it was left alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
     result = folder / "result.json"
@@ -44,13 +46,15 @@ def run_child(batch: Batch, folder: Path, stopping: Stopping) -> BatchResult:
     reader = threading.Thread(target=_pass_on, args=(child.stdout, context), daemon=True)
     reader.start()
     try:
-        with child.stdin as stdin:
-            stdin.write(batch.model_dump_json())
+        child.stdin.write(f"{batch.model_dump_json()}\n")
+        child.stdin.flush()
     except BrokenPipeError:
         log.warning("batch_child_did_not_listen")
     code = _wait(child, stopping)
     reader.join()
     child.stdout.close()
+    with suppress(BrokenPipeError):  # what could not be written is tried again here
+        child.stdin.close()
     stopping.check()
     try:
         return BatchResult.model_validate_json(result.read_bytes())

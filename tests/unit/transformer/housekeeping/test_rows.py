@@ -8,7 +8,7 @@ from tests.unit.transformer.housekeeping.house import DAY, NEWEST, House, KeepAl
 
 from pageviews_core.errors import Stopped, WarehouseUnavailable
 from pageviews_core.hour import Hour
-from transformer.housekeeping.rows import FACTS, PAGE_HOURS, STAGING, retire_rows
+from transformer.housekeeping.rows import FACTS, STAGING, STEPS, retire_rows
 from transformer.housekeeping.work import Work
 from transformer.settings import TransformerSettings
 
@@ -33,9 +33,9 @@ def test_every_model_that_grows_by_hour_or_day_has_a_retention() -> None:
     growing = set()
     for model in (TransformerSettings().dbt_project_folder() / "models").rglob("*.sql"):
         match = re.search(r"unique_key='(hour_started_at|date_day)'", model.read_text())
-        if match is not None and not model.stem.startswith("dim_"):
+        if match is not None:
             growing.add((model.stem, match[1]))
-    assert growing == {(STAGING, "hour_started_at"), (PAGE_HOURS, "hour_started_at"), *FACTS}
+    assert growing == {(STAGING, "hour_started_at"), *STEPS, *FACTS}
 
 
 def test_raw_staging_and_page_hours_go_after_their_retentions_and_facts_stay(
@@ -46,9 +46,9 @@ def test_raw_staging_and_page_hours_go_after_their_retentions_and_facts_stay(
     assert retire.asked == {
         "RAW": ("hour_started_at", str(NEWEST + -48)),
         STAGING: ("hour_started_at", str(NEWEST + -5)),
-        PAGE_HOURS: ("hour_started_at", str(NEWEST + -24 * 8)),
+        **{table: (column, str(_kept_from(column))) for table, column in STEPS},
     }
-    assert work.counts == {"rows_of_RAW": 5, f"rows_of_{STAGING}": 5, f"rows_of_{PAGE_HOURS}": 5}
+    assert work.counts == {"rows_of_RAW": 5, f"rows_of_{STAGING}": 5} | {f"rows_of_{table}": 5 for table, _ in STEPS}
     assert work.facts_retired_before is None
 
 
@@ -61,7 +61,7 @@ def test_facts_and_their_marts_go_where_a_setting_says_so_and_days_as_a_whole(
     assert before == Hour.parse("2026-11-10T09")
     assert retire.asked["fct_wikipedia_pageviews"] == ("hour_started_at", "2026-11-10T09")
     assert retire.asked["top_pages_daily"] == ("date_day", "2026-11-10T00")
-    assert retire.asked.keys() == {PAGE_HOURS, *(table for table, _ in FACTS)}
+    assert retire.asked.keys() == {table for table, _ in (*STEPS, *FACTS)}
     assert work.facts_retired_before == before
 
 
@@ -114,3 +114,9 @@ def test_a_stop_is_heard_between_tables(house: House, work: Work) -> None:
     with pytest.raises(Stopped):
         retire_rows(work, KeepAll(retain_raw_rows=DAY, retain_staging=DAY), stopped_meanwhile)
     assert asked == ["RAW"]
+
+
+def _kept_from(column: str) -> Hour:
+    """Eight days before the newest hour; a day goes when its last hour does."""
+    first = NEWEST + -24 * 8
+    return first if column == "hour_started_at" else first + -first.started_at.hour

@@ -1,7 +1,7 @@
 {% macro get_incremental_replace_hours_sql(arguments) %}
     {#- The incremental strategy `replace_hours`: what the run is for is deleted, even when nothing replaces it, and the
         new rows are inserted, in one transaction that first makes sure of the fence. The model's `unique_key` names what
-        is replaced: `hour_started_at` the given hours, `date_day` the days that the run builds. -#}
+        is replaced: `hour_started_at` the given hours, `date_day` the days that the run builds; see replaced_filter. -#}
     {%- set target = arguments['target_relation'] -%}
     {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
     {%- if not given_hours() -%}
@@ -10,7 +10,7 @@
     {%- set statements %}
         {{ hold_fences() }};
         delete from {{ target }}
-        where {{ rebuilt_days_filter() if arguments['unique_key'] == 'date_day' else given_hours_filter() }};
+        where {{ replaced_filter(arguments['unique_key']) }};
         insert into {{ target }} ({{ columns }})
         select {{ columns }} from {{ arguments['temp_relation'] }};
     {% endset -%}

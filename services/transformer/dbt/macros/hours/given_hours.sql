@@ -42,19 +42,3 @@
         {%- for given in hours %} when timestamp '{{ given.hour }}' then {{ given.generation }}{% endfor %} end
     {%- endif -%}
 {% endmacro %}
-
-
-{% macro trailing_hours_filter(hours, column='hour_started_at') %}
-    {#- A condition true for the `hours` hours before each given one. -#}
-    {%- if not given_hours() -%}
-        false
-    {%- else -%}
-        (
-        {%- for given in given_hours() %}
-            ({{ column }} >= timestamp '{{ given.hour }}' - interval '{{ hours }} hours'
-            and {{ column }} < timestamp '{{ given.hour }}')
-            {{ 'or' if not loop.last }}
-        {%- endfor -%}
-        )
-    {%- endif -%}
-{% endmacro %}

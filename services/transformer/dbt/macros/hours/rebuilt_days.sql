@@ -56,19 +56,3 @@
         )
     {%- endif -%}
 {% endmacro %}
-
-
-{% macro trailing_days_filter(days, column='date_day') %}
-    {#- A condition true for the `days` days before each day that this run builds. -#}
-    {%- set rebuilt = rebuilt_days() -%}
-    {%- if not rebuilt -%}
-        false
-    {%- else -%}
-        (
-        {%- for day in rebuilt %}
-            ({{ column }} >= date '{{ day }}' - interval '{{ days }} days' and {{ column }} < date '{{ day }}')
-            {{ 'or' if not loop.last }}
-        {%- endfor -%}
-        )
-    {%- endif -%}
-{% endmacro %}

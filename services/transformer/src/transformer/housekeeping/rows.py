@@ -14,11 +14,19 @@ from transformer.housekeeping.work import Work
 
 STAGING = "stg_wikipedia_pageviews"
 PAGE_HOURS = "page_views_hourly"
-RETAIN_PAGE_HOURS = timedelta(days=8)
+RETAIN_STEPS = timedelta(days=8)
 """The hourly trending rule looks back a day; a week and a day serve the same hour of last week."""
 HOUR = "hour_started_at"
 DAY = "date_day"
+STEPS = (
+    (PAGE_HOURS, HOUR),
+    ("int_seen_page_days", DAY),
+    ("int_project_days", DAY),
+    ("int_page_day_candidates", DAY),
+)
+"""On the way to a day's marts; built again whenever the day is."""
 FACTS = (
+    ("dim_hour", HOUR),
     ("fct_wikipedia_pageviews", HOUR),
     ("traffic_hourly", HOUR),
     ("traffic_by_kind_hourly", HOUR),
@@ -42,7 +50,7 @@ def retire_rows(work: Work, settings: HousekeepingSettings, retire: Retire) -> N
     rows = _Rows(work, inventory, retire)
     rows.retire_input(settings.raw_table, settings.retain_raw_rows)
     rows.retire_input(STAGING, settings.retain_staging)
-    rows.retire_results(((PAGE_HOURS, HOUR),), RETAIN_PAGE_HOURS)
+    rows.retire_results(STEPS, RETAIN_STEPS)
     if settings.retain_facts is not None:
         work.facts_retired_before = rows.retire_results(FACTS, settings.retain_facts)
 

@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='replace_hours',
         unique_key='date_day',
+        meta={'reach': 'trending_day_baseline_days'},
     )
 }}
 
@@ -18,7 +19,9 @@ with candidates as (
         view_count,
         hours_present
     from {{ ref('page_views_daily') }}
-    where {{ rebuilt_days_filter() }} and is_article and view_count >= {{ var('trending_day_views') }}
+    where
+        {{ around_rebuilt_days(0, baseline_days) }}
+        and is_article and view_count >= {{ var('trending_day_views') }}
 
 ),
 
@@ -44,7 +47,7 @@ page_days as (
         days.view_count
     from {{ ref('page_views_daily') }} as days
     where
-        {{ trailing_days_filter(baseline_days, 'days.date_day') }}
+        {{ around_rebuilt_days(baseline_days, baseline_days, 'days.date_day') }}
         and exists (
             select 1 from candidates
             where candidates.page_key = days.page_key

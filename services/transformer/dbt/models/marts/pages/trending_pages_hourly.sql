@@ -3,16 +3,18 @@
         materialized='incremental',
         incremental_strategy='replace_hours',
         unique_key='hour_started_at',
+        meta={'reach': 'trending_hour_baseline_hours'},
     )
 }}
 
 {%- set baseline_hours = var('trending_hour_baseline_hours') %}
 
-with given as (
+-- The given hours, and those whose baseline they are a part of.
+with judged as (
 
     select hour_started_at
     from {{ ref('dim_hour') }}
-    where {{ given_hours_filter() }}
+    where {{ around_given_hours(0, baseline_hours) }}
 
 ),
 
@@ -25,7 +27,9 @@ candidates as (
         page_title,
         view_count
     from {{ ref('page_views_hourly') }}
-    where {{ given_hours_filter() }} and is_article and view_count >= {{ var('trending_hour_views') }}
+    where
+        {{ around_given_hours(0, baseline_hours) }}
+        and is_article and view_count >= {{ var('trending_hour_views') }}
 
 ),
 
@@ -33,12 +37,12 @@ candidates as (
 baseline_hours as (
 
     select
-        given.hour_started_at,
+        judged.hour_started_at,
         hours.hour_started_at as baseline_hour
-    from given
+    from judged
     inner join {{ ref('dim_hour') }} as hours
-        on given.hour_started_at > hours.hour_started_at
-        and hours.hour_started_at >= given.hour_started_at - interval '{{ baseline_hours }} hours'
+        on judged.hour_started_at > hours.hour_started_at
+        and hours.hour_started_at >= judged.hour_started_at - interval '{{ baseline_hours }} hours'
 
 ),
 
@@ -50,7 +54,7 @@ page_hours as (
         pages.view_count
     from {{ ref('page_views_hourly') }} as pages
     where
-        {{ trailing_hours_filter(baseline_hours, 'pages.hour_started_at') }}
+        {{ around_given_hours(baseline_hours, baseline_hours, 'pages.hour_started_at') }}
         and exists (
             select 1 from candidates
             where candidates.page_key = pages.page_key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -51,7 +52,7 @@ def measure_hour(bench: Bench, contestants: Collection[str]) -> None:
                 load, build = peers.take_in(bench.measured, folder / "peers")
                 results.load.append(load)
                 results.build.append(build)
-        bench.say(f"  round {number} of {bench.runs} done")
+        bench.say(f"  round {number} of {bench.runs} done, load {os.getloadavg()[0]:.1f}")
     _show(bench, results)
     if last:
         bench.say(last)
@@ -120,6 +121,6 @@ def _show(bench: Bench, results: _Results) -> None:
                 floor,
             )
         )
-    show(bench.console, f"One hour, median of {bench.runs}", figures, ratio_to="floor")
+    show(bench.console, f"One hour, cold processes, median of {bench.runs}", figures, ratio_to="floor")
     if results.floor:
         show_parts(bench.console, "the floor's parts", [(name, median(p[name] for p in parts)) for name in parts[0]])

@@ -16,10 +16,11 @@ MIB = 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Of several runs: the medians of times, the largest peak."""
+    """Of several runs: the medians of times (and the best wall time), the largest peak."""
 
     name: str
     seconds: float
+    best_seconds: float | None = None
     cpu_seconds: float | None = None
     peak_bytes: int | None = None
     compared_with: float | None = None
@@ -31,6 +32,7 @@ def figure(name: str, runs: Sequence[Measured], compared_with: float | None = No
     return Figure(
         name,
         median(run.seconds for run in runs),
+        min(run.seconds for run in runs),
         median(run.cpu_seconds for run in runs),
         max(run.peak_bytes for run in runs),
         compared_with,
@@ -40,12 +42,13 @@ def figure(name: str, runs: Sequence[Measured], compared_with: float | None = No
 
 def show(console: Console, title: str, figures: Iterable[Figure], *, ratio_to: str) -> None:
     table = Table(title=title, title_justify="left")
-    for heading in ("", "wall s", "CPU s", "peak MiB", f"x {ratio_to}", "aim"):
+    for heading in ("", "wall s", "best s", "CPU s", "peak MiB", f"x {ratio_to}", "aim"):
         table.add_column(heading, justify="left" if heading in ("", "aim") else "right")
     for item in figures:
         table.add_row(
             item.name,
             f"{item.seconds:.2f}",
+            "" if item.best_seconds is None else f"{item.best_seconds:.2f}",
             "" if item.cpu_seconds is None else f"{item.cpu_seconds:.2f}",
             "" if item.peak_bytes is None else f"{item.peak_bytes / MIB:.0f}",
             "" if not item.compared_with else f"{item.seconds / item.compared_with:.2f}",

@@ -1,6 +1,6 @@
 """Writes docs/settings.md and .env.example from the settings classes, so that they cannot say anything else.
 
-    python -m tests.tools.write_settings [--check]
+python -m tests.tools.write_settings [--check]
 """
 
 from __future__ import annotations

@@ -11,22 +11,19 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, BinaryIO, Literal
 
+import ingestor.transfer
 import pageviews_core.job.cli
 import pageviews_core.job.session
 import pageviews_core.lease
 import transformer.batch
-import transformer.child
 from pageviews_core.clock import SystemClock
 from pageviews_core.hour import Hour
 from pageviews_core.job.run import Run
@@ -34,12 +31,10 @@ from pageviews_core.lease import Leases
 from pageviews_core.object_store import open_object_store
 from pageviews_core.object_store.base import Body, ObjectInfo, ObjectStore
 from pageviews_core.warehouse.duckdb import DuckDBWarehouse
+from transformer import dbt_build
 
 How = Literal["kill", "kill_group", "stop", "terminate"]
 """SIGKILL to the process or to its whole group, SIGSTOP, SIGTERM."""
-
-CALL = "PIPELINE_TEST_FAULT"
-"""The variable by which a batch's child process gets to know its fault."""
 
 _NORMAL = (
     (re.compile(r"^(runs)/\d{4}/\d\d/\d\d/"), r"\1/<day>/"),
@@ -64,14 +59,6 @@ class Fault:
     at: str | None = None
     how: How = "kill"
     in_batch: bool = False
-
-    def to_environment(self) -> dict[str, str]:
-        return {CALL: json.dumps({**asdict(self), "points": str(self.points)})}
-
-    @staticmethod
-    def from_environment() -> Fault:
-        given = json.loads(os.environ[CALL])
-        return Fault(**{**given, "points": Path(given["points"])})
 
 
 class Points:
@@ -166,10 +153,7 @@ class FaultingStore:
 
 
 def set_faults(fault: Fault) -> None:
-    """Puts the points into this process, for good."""
-    if fault.in_batch:
-        _start_faulty_batches(fault)
-        return
+    """Puts the points into this process, a job, for good."""
     points = Points(fault)
     _in_store_and_commit(points)
     original = Run.step
@@ -184,12 +168,29 @@ def set_faults(fault: Fault) -> None:
     setattr(Run, "step", step)  # noqa: B010 - a plain assignment to a method is what the type checker refuses
 
 
+def faulty_batch(fault: Fault) -> None:
+    """A batch's whole process, as `transformer.batch.main`, with points in it."""
+    points = Points(fault)
+    _in_store_and_commit(points)
+    original = dbt_build._log_event
+
+    def log_event(event: Any) -> None:
+        original(event)
+        if event.info.name == "LogModelResult":
+            points.reached(f"dbt built {event.data.node_info.node_name}")
+
+    setattr(dbt_build, "_log_event", log_event)  # noqa: B010 - as above
+    points.reached("batch started")
+    transformer.batch.main()
+    points.reached("batch ended")
+
+
 def _in_store_and_commit(points: Points) -> None:
     def opened(url: str) -> ObjectStore:
         return FaultingStore(open_object_store(url), points)
 
     for module in (pageviews_core.job.cli, transformer.batch):
-        setattr(module, "open_object_store", opened)  # noqa: B010 - no module declares it as its own
+        setattr(module, "open_object_store", opened)  # noqa: B010 - as above
     original = DuckDBWarehouse._commit
 
     def commit(self: DuckDBWarehouse, db: Any) -> None:
@@ -200,18 +201,8 @@ def _in_store_and_commit(points: Points) -> None:
     setattr(DuckDBWarehouse, "_commit", commit)  # noqa: B010 - as above
 
 
-def _start_faulty_batches(fault: Fault) -> None:
-    def started(command: list[str], **options: Any) -> subprocess.Popen[str]:
-        assert command[1:3] == ["-m", "transformer.batch"]
-        command = [command[0], "-m", "tests.integration.pipeline.faults", *command[3:]]
-        return subprocess.Popen(command, env={**os.environ, **fault.to_environment()}, **options)
-
-    faulty = SimpleNamespace(Popen=started, PIPE=subprocess.PIPE, TimeoutExpired=subprocess.TimeoutExpired)
-    setattr(transformer.child, "subprocess", faulty)  # noqa: B010 - as above
-
-
 def set_pace(lease_ttl: float) -> None:
-    """Leases of so many seconds, and naps of a twentieth of their time, so that nobody waits for long."""
+    """Leases of so many seconds, naps of a twentieth of their time, and a source too slow after half a second."""
     ttl = timedelta(seconds=lease_ttl)
 
     def leases(store: ObjectStore, clock: Any, *, holder: str) -> Leases:
@@ -219,33 +210,9 @@ def set_pace(lease_ttl: float) -> None:
 
     setattr(pageviews_core.job.session, "Leases", leases)  # noqa: B010 - as above
     pageviews_core.lease.WAIT_BEYOND_TTL = timedelta(seconds=1)
+    ingestor.transfer._WINDOW, ingestor.transfer._LEAST_IN_WINDOW = 0.5, 500
 
     def sleep(self: SystemClock, seconds: float) -> None:
         time.sleep(seconds / 20)
 
     setattr(SystemClock, "sleep", sleep)  # noqa: B010 - as above
-
-
-def main() -> None:
-    """A batch's child process with a fault, as `transformer.batch` otherwise."""
-    fault = Fault.from_environment()
-    points = Points(fault)
-    _in_store_and_commit(points)
-    from transformer import dbt_build
-
-    original = dbt_build._log_event
-
-    def log_event(event: Any) -> None:
-        original(event)
-        node = getattr(getattr(event.data, "node_info", None), "node_name", "")
-        if event.info.name == "LogModelResult":
-            points.reached(f"dbt built {node}")
-
-    setattr(dbt_build, "_log_event", log_event)  # noqa: B010 - as above
-    points.reached("batch started")
-    transformer.batch.main()
-    points.reached("batch ended")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -90,7 +90,12 @@ class Pipeline:
         }
 
     def start(
-        self, module: JobName, *arguments: str, fault: Fault | None = None, lease: float = LEASE_SECONDS, **settings: str
+        self,
+        module: JobName,
+        *arguments: str,
+        fault: Fault | None = None,
+        lease: float = LEASE_SECONDS,
+        **settings: str,
     ) -> Job:
         """The job with these arguments (`run` if there are none) and settings."""
         self._started += 1
@@ -194,13 +199,13 @@ class Pipeline:
 
     def tables(self) -> Mapping[str, list[tuple[Any, ...]]]:
         """Every table's rows, sorted."""
-        names = self.query("select table_name from information_schema.tables where table_type = 'BASE TABLE' order by 1")
+        names = self.query(
+            "select table_name from information_schema.tables where table_type = 'BASE TABLE' order by 1"
+        )
         return {name: self.query(f"select * from {name} order by all") for (name,) in names}
 
 
-def whole(
-    hours: Iterable[Hour], *, generation: int = 1, bad: WithBadLines | None = None
-) -> dict[Hour, list[Counts]]:
+def whole(hours: Iterable[Hour], *, generation: int = 1, bad: WithBadLines | None = None) -> dict[Hour, list[Counts]]:
     """Each hour exactly once, as the source has it."""
     return {hour: [derived(hour, generation=generation, bad=bad)] for hour in hours}
 

@@ -11,14 +11,26 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from tests.integration.pipeline.faults import Fault, set_faults, set_pace
+from tests.integration.pipeline.faults import Fault, faulty_batch, set_faults, set_pace
+from tests.integration.pipeline.warm_batches import start_zygote
+
+import transformer.batch
 
 _FORKED = multiprocessing.get_context("forkserver")
-_IMPORTED = ["pytest", "duckdb", "ingestor.cli", "ingestor.ingest", "transformer.cli", "tests.integration.pipeline.faults"]
+_IMPORTED = [
+    "pytest",
+    "ingestor.cli",
+    "ingestor.ingest",
+    "transformer.cli",
+    "transformer.published",
+    "tests.integration.pipeline.processes",
+]
 _DEADLINE_SECONDS = 90
 
 REPOSITORY = Path(__file__).parents[3]
@@ -123,12 +135,15 @@ def _be(
     file = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as the process lives
-    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115, PTH123 - as above; 1 is no path
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 - for as long as the process lives
     os.environ.clear()
     os.environ.update(job_environment(environment))
     set_pace(lease_ttl)
-    if fault is not None:
+    if fault is not None and not fault.in_batch:
         set_faults(fault)
+    if module == "transformer":
+        # What dbt leaves behind when it is killed is told in this job's log, and not when the tests end.
+        resource_tracker._resource_tracker._fd = resource_tracker._resource_tracker._pid = None
+        start_zygote(partial(faulty_batch, fault) if fault and fault.in_batch else transformer.batch.main)
     sys.argv = [f"pageviews-{module}", *arguments]
     importlib.import_module(f"{module}.cli").main()

@@ -79,7 +79,11 @@ def problem_of(pipeline: Pipeline, hour: Hour) -> str | None:
     marker = pipeline.ingested(hour)
     if (marker.generation, marker.rows.loaded, marker.views) != derived(hour, bad=BAD):
         return f"marker {marker}"
-    if gone := [key for key in (marker.objects.raw, marker.objects.landing, marker.objects.quarantine) if not pipeline.keys(str(key))]:
+    if gone := [
+        key
+        for key in (marker.objects.raw, marker.objects.landing, marker.objects.quarantine)
+        if not pipeline.keys(str(key))
+    ]:
         return f"gone: {gone}"
     lease = pipeline.leases()[f"leases/ingested/{hour.path}.json"]
     if lease.expires_at is not None and lease.expires_at > datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS):

@@ -90,6 +90,7 @@ class Ingest:
         session, run = self.session, self.session.run
         raw = keys.raw(hour, found.file_name, found.sha256)
         with run.step("store_raw", hour):
+            lease.ensure()
             self._create(raw, found.path)
         with run.step("decode", hour):
             try:
@@ -106,6 +107,7 @@ class Ingest:
             quarantine=keys.quarantine(hour, run.id) if decoded.rejected else None,
         )
         with run.step("land", hour):
+            lease.ensure()
             if objects.quarantine and decoded.quarantine:
                 self._create(objects.quarantine, decoded.quarantine)
             self._refuse_too_many_rejects(hour, decoded, objects.quarantine)

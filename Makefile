@@ -37,7 +37,7 @@ run: install ## Take in the newest hour from Wikimedia itself (needs PAGEVIEWS_C
 
 .PHONY: test
 test: install ## Run the tests; ARGS='-k hour' for some of them
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: install ## Style, types, the direction of imports, SQL

@@ -75,7 +75,7 @@ class Pipeline:
     def database(self) -> Path:
         return self.folder / "warehouse.duckdb"
 
-    def environment(self, **settings: str) -> dict[str, str]:
+    def environment(self, **settings: Any) -> dict[str, str]:
         return {
             "LOCAL_DATA_DIR": str(self.folder),
             "PAGEVIEWS_SOURCE_URL": self.server.url,
@@ -95,7 +95,7 @@ class Pipeline:
         *arguments: str,
         fault: Fault | None = None,
         lease: float = LEASE_SECONDS,
-        **settings: str,
+        **settings: Any,
     ) -> Job:
         """The job with these arguments (`run` if there are none) and settings."""
         self._started += 1
@@ -103,10 +103,10 @@ class Pipeline:
         environment = self.environment(**settings)
         return start_job(module, arguments or ("run",), environment, log, fault=fault, lease_ttl=lease)
 
-    def ingest(self, *arguments: str, fault: Fault | None = None, **settings: str) -> Ended:
+    def ingest(self, *arguments: str, fault: Fault | None = None, **settings: Any) -> Ended:
         return self.start("ingestor", *arguments, fault=fault, **settings).wait()
 
-    def transform(self, *arguments: str, fault: Fault | None = None, **settings: str) -> Ended:
+    def transform(self, *arguments: str, fault: Fault | None = None, **settings: Any) -> Ended:
         return self.start("transformer", *arguments, fault=fault, **settings).wait()
 
     @property
@@ -210,6 +210,6 @@ def whole(hours: Iterable[Hour], *, generation: int = 1, bad: WithBadLines | Non
     return {hour: [derived(hour, generation=generation, bad=bad)] for hour in hours}
 
 
-def only(hour: Hour) -> dict[str, str]:
+def only(hour: Hour) -> dict[str, Any]:
     """The settings by which no other hour is owed."""
     return {"PAGEVIEWS_START": str(hour), "PAGEVIEWS_END": str(hour)}

@@ -143,7 +143,7 @@ def _be(
         set_faults(fault)
     if module == "transformer":
         # What dbt leaves behind when it is killed is told in this job's log, and not when the tests end.
-        resource_tracker._resource_tracker._fd = resource_tracker._resource_tracker._pid = None
+        resource_tracker._resource_tracker._fd = resource_tracker._resource_tracker._pid = None  # type: ignore[attr-defined]
         start_zygote(partial(faulty_batch, fault) if fault and fault.in_batch else transformer.batch.main)
     sys.argv = [f"pageviews-{module}", *arguments]
     importlib.import_module(f"{module}.cli").main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.pipeline.conftest import OpenPipeline
@@ -107,7 +108,7 @@ def test_the_next_run_waits_for_the_lease_of_a_killed_one_and_takes_its_hour(
 @pytest.mark.parametrize("point", ["before create control/start.json", "after create control/start.json"])
 def test_a_first_run_may_be_killed_while_it_chooses_the_start(open_pipeline: OpenPipeline, point: str) -> None:
     pipeline = open_pipeline(1)
-    unset = {"PAGEVIEWS_START": "", "PAGEVIEWS_END": ""}
+    unset: dict[str, Any] = {"PAGEVIEWS_START": "", "PAGEVIEWS_END": ""}
     assert pipeline.ingest(fault=pipeline.fault(point), **unset).code == -9
     assert pipeline.ingest(**unset).code == 0
     assert pipeline.ledger() == whole(recent_hours(1))

@@ -139,11 +139,11 @@ def _be(
     os.environ.clear()
     os.environ.update(job_environment(environment))
     set_pace(lease_ttl)
-    if fault is not None and not fault.in_batch:
-        set_faults(fault)
     if module == "transformer":
         # What dbt leaves behind when it is killed is told in this job's log, and not when the tests end.
         resource_tracker._resource_tracker._fd = resource_tracker._resource_tracker._pid = None  # type: ignore[attr-defined]
         start_zygote(partial(faulty_batch, fault) if fault and fault.in_batch else transformer.batch.main)
+    if fault is not None and not fault.in_batch:
+        set_faults(fault)  # after the batches' process was made: those are none of its business
     sys.argv = [f"pageviews-{module}", *arguments]
     importlib.import_module(f"{module}.cli").main()

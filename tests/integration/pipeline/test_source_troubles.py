@@ -43,8 +43,8 @@ CORRUPT = {
     ),
     "a length too small": Corrupt(lambda: troubles.WrongLength(by=-100), "SourceCorrupt", "is truncated", "raw/"),
     "a truncated file": Corrupt(lambda: troubles.TruncatedAtFirst(gets=1000), "SourceCorrupt", "is truncated", "raw/"),
-    "a wrong checksum": Corrupt(troubles.WrongCrc, "SourceCorrupt", "CRC", "raw/"),
-    "trailing garbage": Corrupt(troubles.TrailingGarbage, "SourceCorrupt", "garbage", "raw/"),
+    "a wrong checksum": Corrupt(troubles.WrongCrc, "SourceCorrupt", "is damaged", "raw/"),
+    "trailing garbage": Corrupt(troubles.TrailingGarbage, "SourceCorrupt", "is not gzip", "raw/"),
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from dbt.cli.main import dbtRunner
 
-from pageviews_core.errors import TransformFailed
+from pageviews_core.errors import LeaseLost, TransformFailed
 from pageviews_core.records.marker import NodeResult
 from transformer.dbt_environment import dbt_environment
 from transformer.dbt_manifest import prepared_manifest
@@ -23,8 +23,17 @@ log = structlog.get_logger()
 
 _TOLD = {"LogModelResult", "LogTestResult", "LogSeedResult", "LogHookEndLine", "LogSnapshotResult"}
 """dbt's events that are worth a line each, beside its warnings and errors."""
+_RAISED = {"MainEncounteredError", "MainStackTrace"}
+"""Those that come back as the invocation's exception."""
 _FAILED = {"error", "fail", "runtime error"}
 _MESSAGE_LENGTH = 600
+
+
+_OVERTAKEN = ("Could not set lock", "superseded: hour", "input gone: ")
+
+
+class Overtaken(Exception):
+    """Another process was in the warehouse just before dbt: look again, then try again."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,11 @@ def build(
     *,
     engine_memory: int,
 ) -> Built:
-    """Builds and tests; the artifacts stay in `folder/target`. Raises TransformFailed with what dbt said."""
+    """Builds and tests; the artifacts stay in `folder/target`.
+
+    Raises TransformFailed with what dbt said, LeaseLost where a newer process has claimed an hour, and Overtaken where
+    the warehouse was held, or its raw rows changed, between the caller's look and dbt's.
+    """
     os.environ.update(dbt_environment(settings, engine_memory=engine_memory))
     manifest = prepared_manifest(settings)
     pairs = [{"hour": str(item.hour), "generation": item.generation, "fence": item.fence} for item in hours]
@@ -61,14 +74,25 @@ def build(
     outcome = dbtRunner(manifest=manifest, callbacks=[_log_event]).invoke(arguments)
     _close_connections()
     if outcome.exception is not None:
-        raise TransformFailed(f"dbt could not run: {_shortened(str(outcome.exception))}")
+        said = _shortened(str(outcome.exception))
+        _raise_overtaken(said)
+        raise TransformFailed(f"dbt could not run: {said}")
     nodes = tuple(_node(result) for result in outcome.result.results)
     failed = [node for node in nodes if node.status in _FAILED]
     if failed or not outcome.success:
         said = "; ".join(f"{node.name}: {node.message or node.status}" for node in failed[:3])
+        _raise_overtaken(said)
         raise TransformFailed(f"dbt: {len(failed)} of {len(nodes)} nodes failed: {said}")
     warnings = tuple(node.name for node in nodes if node.status == "warn")
     return Built(invocation_id=_invocation_id(folder / "target"), nodes=nodes, warnings=warnings)
+
+
+def _raise_overtaken(said: str) -> None:
+    """For what the project's `claim_hours`, or the engine at its first connection, refuses on another one's account."""
+    if "lease lost" in said:
+        raise LeaseLost(said)
+    if any(reason in said for reason in _OVERTAKEN):
+        raise Overtaken(said)
 
 
 def _close_connections() -> None:
@@ -101,7 +125,7 @@ def _shortened(text: str) -> str:
 def _log_event(event: Any) -> None:
     """dbt's events in our own stream, each with its node."""
     level = str(event.info.level)
-    if event.info.name not in _TOLD and level not in ("warn", "error"):
+    if event.info.name in _RAISED or (event.info.name not in _TOLD and level not in ("warn", "error")):
         return
     node = getattr(getattr(event.data, "node_info", None), "node_name", "") or None
     say = {"warn": log.warning, "error": log.error}.get(level, log.info)

@@ -32,6 +32,7 @@ from pageviews_core.requests import Requests
 SCALE = 0.02
 """Of the excerpt: about 1,400 rows an hour."""
 LEASE_SECONDS = 1.0
+USUAL_LEASE_SECONDS = 60.0
 
 Counts = tuple[int, int, int]
 """Generation, rows, views."""
@@ -94,10 +95,14 @@ class Pipeline:
         module: JobName,
         *arguments: str,
         fault: Fault | None = None,
-        lease: float = LEASE_SECONDS,
+        lease: float | None = None,
         **settings: Any,
     ) -> Job:
-        """The job with these arguments (`run` if there are none) and settings."""
+        """The job with these arguments (`run` if there are none) and settings.
+
+        Its leases end soon if it is to be struck; else they are the usual ones, which no busy machine lets expire.
+        """
+        lease = lease or (LEASE_SECONDS if fault else USUAL_LEASE_SECONDS)
         self._started += 1
         log = self.folder / f"{self._started:03d}-{module}.log"
         environment = self.environment(**settings)

@@ -21,14 +21,14 @@ OWN = ("runs/", "changes/", "leases/", "control/ticks/", "control/probe/", "cont
 def test_two_of_each_job_started_at_once_do_every_hour_once(open_pipeline: OpenPipeline) -> None:
     pipeline = open_pipeline(6)
     hours = pipeline.server.hours
-    ingestors = [pipeline.start("ingestor", lease=5) for _ in range(2)]
-    transformers = [pipeline.start("transformer", lease=5) for _ in range(2)]
+    ingestors = [pipeline.start("ingestor") for _ in range(2)]
+    transformers = [pipeline.start("transformer") for _ in range(2)]
     for job in ingestors + transformers:
         ended = job.wait()
         assert ended.code == 0, ended.output
     assert pipeline.ledger() == pipeline.counts("raw_wikipedia_pageviews") == whole(hours)
     assert outcomes(pipeline, "ingestor")["done"] == len(hours)
-    transformers = [pipeline.start("transformer", lease=5) for _ in range(2)]
+    transformers = [pipeline.start("transformer") for _ in range(2)]
     for job in transformers:
         ended = job.wait()
         assert ended.code == 0, ended.output

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from pageviews_core.clock import SystemClock
-from pageviews_core.errors import ExitCode, PageviewsError, TransformFailed, WarehouseUnavailable
+from pageviews_core.errors import ExitCode, PageviewsError, TransformFailed
 from pageviews_core.job.memory import engine_memory
 from pageviews_core.logging import configure_logging
 from pageviews_core.object_store import open_object_store
@@ -31,9 +31,6 @@ from transformer.settings import TransformerSettings
 _PROCESS_MEMORY = 400 * 1024**2
 """The parent, and the child's Python with dbt; measured on the full hour."""
 
-_ATTEMPTS = 20
-"""At getting into the warehouse with dbt, which does not wait for its file as the look before it does."""
-
 log = structlog.get_logger()
 
 
@@ -47,6 +44,8 @@ def work(batch: Batch, settings: TransformerSettings, folder: Path) -> BatchResu
     if batch.hours:
         landed = Landed(store, folder, engine_memory=memory, threads=settings.threads)
         result = _built(batch, settings, folder, Input(warehouse, landed, batch.run_id), warehouse, memory)
+        if result.overtaken:
+            return result
     if batch.publish:
         from transformer.published import publish
 
@@ -67,30 +66,23 @@ def work(batch: Batch, settings: TransformerSettings, folder: Path) -> BatchResu
 def _built(
     batch: Batch, settings: TransformerSettings, folder: Path, source: Input, warehouse: Warehouse, memory: int
 ) -> BatchResult:
-    for _ in range(_ATTEMPTS):
-        ready = source.ready(batch.hours)  # waits while another process has the warehouse
-        result = BatchResult(superseded=ready.superseded, failed=ready.failed)
-        if not ready.hours:
-            return result
-        # It takes a second to import: only where there is something to build.
-        from transformer.dbt_build import Overtaken, build
+    ready = source.ready(batch.hours)  # waits while another process has the warehouse
+    if not ready.hours:
+        return BatchResult(superseded=ready.superseded, failed=ready.failed)
+    from transformer.dbt_build import Overtaken, build  # takes a second to import: only where there is something to do
 
-        try:
-            built = build(ready.hours, batch.models, settings, folder, engine_memory=memory)
-        except Overtaken as exc:
-            log.info("batch_overtaken", reason=str(exc))
-            continue
-        facts = reconcile(warehouse, settings.warehouse_schema, ready.hours)
-        return BatchResult(
-            superseded=ready.superseded,
-            failed=ready.failed | facts.failed,
-            built=facts.built,
-            invocation_id=built.invocation_id,
-            nodes=built.nodes,
-            warnings=built.warnings,
-        )
-    raise WarehouseUnavailable(
-        f"{settings.warehouse_file()}: another process came first {_ATTEMPTS} times; the hours stay owed"
+    try:
+        built = build(ready.hours, batch.models, settings, folder, engine_memory=memory)
+    except Overtaken as exc:  # what dbt has half opened by then is closed for certain only by the end of this process
+        return BatchResult(overtaken=str(exc))
+    facts = reconcile(warehouse, settings.warehouse_schema, ready.hours)
+    return BatchResult(
+        superseded=ready.superseded,
+        failed=ready.failed | facts.failed,
+        built=facts.built,
+        invocation_id=built.invocation_id,
+        nodes=built.nodes,
+        warnings=built.warnings,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from pageviews_core import __version__, keys
-from pageviews_core.errors import HourError, LeaseLost, PageviewsError
+from pageviews_core.errors import HourError, LeaseLost, PageviewsError, WarehouseUnavailable
 from pageviews_core.failures import Failures
 from pageviews_core.hour import Hour
 from pageviews_core.job.session import Session
@@ -24,6 +24,9 @@ from pageviews_core.records.run import HourOutcome, HourOutcomeName
 from transformer.artifacts import keep_artifacts
 from transformer.child import raised, run_child
 from transformer.protocol import Batch, BatchHour, BatchResult, Retirement
+
+_ATTEMPTS = 20
+"""At getting into the warehouse: dbt does not wait for its file, as the look before it does."""
 
 log = structlog.get_logger()
 
@@ -139,7 +142,15 @@ class Builder:
     def _child(self, batch: Batch) -> BatchResult:
         self._children += 1
         folder = self.scratch / self.session.run.id / f"batch-{self._children}"
-        result = run_child(batch, folder, self.session.stopping)
+        for _ in range(_ATTEMPTS):
+            result = run_child(batch, folder, self.session.stopping)
+            if result.overtaken is None:
+                break
+            log.info("batch_overtaken", reason=result.overtaken)
+        else:
+            raise WarehouseUnavailable(
+                f"another process came first {_ATTEMPTS} times; the hours stay owed: {result.overtaken}"
+            )
         if batch.hours:
             keep_artifacts(self.session, folder / "target", self._children)
         return result

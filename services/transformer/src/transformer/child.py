@@ -34,6 +34,7 @@ def run_child(batch: Batch, folder: Path, stopping: Stopping) -> BatchResult:
     """
     folder.mkdir(parents=True, exist_ok=True)
     result = folder / "result.json"
+    result.unlink(missing_ok=True)  # of a child before this one
     child = subprocess.Popen(
         [sys.executable, "-m", "transformer.batch", str(folder)],
         stdin=subprocess.PIPE,

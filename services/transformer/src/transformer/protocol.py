@@ -65,6 +65,8 @@ class BatchResult(_Message):
     """Hours that a newer generation overtook, with what was found."""
     failed: dict[str, BatchError] = {}
     """Hours with a fault of their own."""
+    overtaken: str | None = None
+    """Why nothing was built: another process was in the warehouse just before dbt. To be tried again."""
     error: BatchError | None = None
     """Of the batch as a whole."""
     invocation_id: str = ""

@@ -22,7 +22,7 @@ $(LOCKED): requirements/bootstrap.txt requirements/dev.txt $(PACKAGES:%=services
 		|| { echo 'Python 3.11, 3.12 or 3.13 is needed; name one with PYTHON=python3.x' >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e services/%)
 	@touch $@
 

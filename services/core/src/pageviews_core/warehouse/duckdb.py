@@ -20,7 +20,7 @@ _TABLES = """
 create schema if not exists {schema};
 create table if not exists {raw} (
     hour_started_at timestamp not null, generation integer not null, domain_code varchar not null,
-    page_title varchar not null, count_views bigint not null);
+    page_title varchar not null using compression zstd, count_views bigint not null);
 create table if not exists {ledger} (
     hour_started_at timestamp not null, generation integer not null, sha256 varchar not null,
     row_count bigint not null, view_count bigint not null, run_id varchar not null, fence bigint not null,

@@ -48,7 +48,11 @@ def run_measured(command: Sequence[str], log: Path, environment: Mapping[str, st
     with log.open("a") as errors:
         before, began = os.times(), time.perf_counter()
         child = subprocess.Popen(
-            command, env={**os.environ, **_BYTECODE_KEPT, **(environment or {})}, stdout=subprocess.PIPE, stderr=errors, text=True
+            command,
+            env={**os.environ, **_BYTECODE_KEPT, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
         )
         memory = _MemorySampler(child.pid)
         try:

@@ -43,8 +43,15 @@ def downloading(pipeline: Pipeline) -> bool:
     return any(file.stat().st_size for file in pipeline.folder.glob("scratch/ingestor/**/*.part"))
 
 
+BEFORE_THE_LOAD = ("download", "store_raw", "decode", "control_totals", "land")
+
+
 @pytest.mark.parametrize(
-    "point", ["enter step decode", "after create landing/pageviews/<hour>/<ulid>/pageviews.parquet"]
+    "point",
+    [
+        *(f"enter step {step}" for step in BEFORE_THE_LOAD),
+        "after create landing/pageviews/<hour>/<ulid>/pageviews.parquet",
+    ],
 )
 def test_an_ingestor_that_is_stopped_before_the_load_loads_nothing(open_pipeline: OpenPipeline, point: str) -> None:
     pipeline = open_pipeline(1)
@@ -56,7 +63,7 @@ def test_an_ingestor_that_is_stopped_before_the_load_loads_nothing(open_pipeline
     assert pipeline.ledger() == whole(hours)
 
 
-@pytest.mark.parametrize("point", ["before commit", "enter step mark"])
+@pytest.mark.parametrize("point", ["enter step load", "before commit", "enter step mark"])
 def test_an_ingestor_that_is_stopped_in_the_load_finishes_the_hour_and_starts_no_other(
     open_pipeline: OpenPipeline, point: str
 ) -> None:
@@ -68,6 +75,22 @@ def test_an_ingestor_that_is_stopped_in_the_load_finishes_the_hour_and_starts_no
     assert_stopped(pipeline, "ingestor", {newest: "done"})
     assert pipeline.ingest().code == 0
     assert pipeline.ledger() == whole(pipeline.server.hours)
+
+
+@pytest.mark.parametrize("step", ["dbt", "mark"])
+def test_a_transformer_that_is_stopped_at_a_step_leaves_the_hour_owed_or_whole(
+    open_pipeline: OpenPipeline, step: str
+) -> None:
+    pipeline = open_pipeline(1)
+    hours = pipeline.server.hours
+    assert pipeline.ingest().code == 0
+    assert pipeline.transform(fault=pipeline.fault(f"enter step {step}", "terminate")).code == 143
+    assert pipeline.generations("transformed") == ({} if step == "dbt" else dict.fromkeys(hours, 1))
+    assert_stopped(pipeline, "transformer")
+    assert pipeline.failures("transformed") == []
+    assert pipeline.transform().code == 0
+    assert pipeline.counts() == whole(hours)
+    assert pipeline.generations("transformed") == dict.fromkeys(hours, 1)
 
 
 def test_a_transformer_stops_in_the_middle_of_dbt(open_pipeline: OpenPipeline) -> None:

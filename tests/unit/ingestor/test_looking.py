@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Offline(IngestorProgram):
         super().__init__(settings, clock)
         self._dumps = dumps
 
-    def _client(self, session: Session) -> DumpsClient:
+    def _client(self, session: Session, given_up: Callable[[], bool] = lambda: False) -> DumpsClient:
         return self._dumps
 
 

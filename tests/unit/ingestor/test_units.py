@@ -9,7 +9,7 @@ from tests.fake_clock import FakeClock
 from tests.memory_object_store import InMemoryObjectStore
 
 from ingestor.planning import Picture
-from ingestor.units import Unit, next_unit, units_asked_for
+from ingestor.units import Unit, next_units, units_asked_for
 from pageviews_core.errors import SourceCorrupt
 from pageviews_core.failures import Failures
 from pageviews_core.hour import Hour
@@ -76,8 +76,10 @@ def order(view: Picture, *asked: Hour, suspended: bool = False) -> list[tuple[in
     tried: set[Hour] = set()
     units = [Unit(hour, request(hour)) for hour in asked]
     found = []
-    while unit := next_unit(view, units, tried, suspended=suspended):
+    while following := next_units(view, units, tried, suspended=suspended, most=3):
+        unit = following[0]
         tried.add(unit.hour)
+        assert following[1:] == next_units(view, units, tried, suspended=suspended, most=2)  # what is read ahead
         found.append((unit.hour - NEWEST, unit.request is not None))
     return found
 
@@ -106,7 +108,7 @@ def test_a_suspended_schedule_leaves_only_requests() -> None:
 
 
 def test_an_hour_that_was_tried_in_this_tick_is_not_tried_again() -> None:
-    assert next_unit(picture(settled=NEWEST), [Unit(NEWEST)], {NEWEST}, suspended=False) is None
+    assert next_units(picture(settled=NEWEST), [Unit(NEWEST)], {NEWEST}, suspended=False, most=3) == []
 
 
 def test_a_backfill_asks_for_the_hours_that_are_missing(asked: Asked) -> None:

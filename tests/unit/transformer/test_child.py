@@ -89,8 +89,7 @@ def test_a_child_that_died_without_a_word_is_a_failed_batch(
 
 
 def test_a_result_that_was_cut_off_is_a_failed_batch(tmp_path: Path, at_start: Callable[[str], None]) -> None:
-    at_start("import os, sys; open(os.path.join(sys.argv[-1], 'result.json'), 'w').write('{\"bui'); os._exit(1)")
-    (tmp_path / "batch").mkdir()
+    at_start("import os; print('batch_result {\"bui', end='', flush=True); os._exit(1)")
     error = run_child(NOTHING_TO_DO, tmp_path / "batch", Stopping()).error
     assert error is not None
     assert error.type == "TransformFailed"

@@ -15,11 +15,13 @@ from typing import NamedTuple
 import structlog
 
 from ingestor.control_totals import compare, unavailable
+from ingestor.read_ahead import ReadAhead
 from ingestor.wikimedia import DownloadCorrupt, Downloaded, DumpsClient, NotModified, NotPublished
 from pageviews_core import __version__, keys
 from pageviews_core.decoding.decode import Decoded, decode
+from pageviews_core.decoding.scratch import writing
 from pageviews_core.decoding.unpack import unpack
-from pageviews_core.errors import ConfigurationError, SourceCorrupt, SourceUnavailable, StoreUnavailable, TooManyRejects
+from pageviews_core.errors import ConfigurationError, SourceCorrupt, SourceUnavailable, TooManyRejects
 from pageviews_core.hour import Hour
 from pageviews_core.job.session import Session
 from pageviews_core.lease import Lease
@@ -45,10 +47,11 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True)
 class Ingest:
-    """How one run takes hours in. `engine_memory` in bytes."""
+    """How one run takes hours in. `scratch` is the run's own; `engine_memory` in bytes."""
 
     session: Session
     client: DumpsClient
+    read_ahead: ReadAhead
     warehouse: Warehouse
     scratch: Path
     max_rejected_share: float
@@ -157,6 +160,8 @@ class Ingest:
         return Taken(outcome, marker.source)
 
     def _download(self, hour: Hour, to: Path, source: SourceFile | None) -> Downloaded | NotModified | NotPublished:
+        if source is None and (ahead := self.read_ahead.take(hour, to)):
+            return ahead
         try:
             return self.client.fetch_pageviews(
                 hour, to, etag=source.etag if source else None, last_modified=source.last_modified if source else None
@@ -218,15 +223,13 @@ class Ingest:
 
     @contextmanager
     def _folder(self, hour: Hour) -> Iterator[Path]:
-        folder = self.scratch / self.session.run.id / str(hour)
-        try:
+        folder = self.scratch / str(hour)
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise StoreUnavailable(f"cannot create the scratch folder {folder}: {exc.strerror}") from exc
         try:
             yield folder
         finally:
-            shutil.rmtree(folder.parent, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _source_file(found: Downloaded) -> SourceFile:

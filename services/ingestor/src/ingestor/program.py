@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestor.attempt import Attempts
 from ingestor.looking import look
 from ingestor.planning import Picture
+from ingestor.read_ahead import ReadAhead
 from ingestor.rechecks import RecheckPlan
 from ingestor.settings import IngestorSettings
-from ingestor.units import Unit, next_unit, units_asked_for
+from ingestor.units import Unit, next_units, units_asked_for
 from ingestor.wikimedia import DumpsClient
 from pageviews_core.clock import Clock
 from pageviews_core.errors import ConfigurationError, PageviewsError
@@ -48,17 +52,19 @@ class IngestorProgram:
         self._memory = engine_memory(settings.memory_limit, taken=_PROCESS_MEMORY)
 
     def work(self, session: Session, *, suspended: bool) -> int:
-        with self._client(session) as client:
+        with self._client(session) as client, self._read_ahead(session) as ahead:
             picture = look(session, self._settings, client)
             owed = sum(planned.due for planned in picture.owed())
-            attempts = self._attempts(session, client)
-            picture = self._take_in(session, picture, attempts, suspended=suspended)
+            attempts = self._attempts(session, client, ahead)
+            picture = self._take_in(session, picture, attempts, ahead, suspended=suspended)
             if not suspended:
                 self._ask_again(session, picture, attempts)
             attempts.raise_outage()
         return owed
 
-    def _take_in(self, session: Session, picture: Picture, attempts: Attempts, *, suspended: bool) -> Picture:
+    def _take_in(
+        self, session: Session, picture: Picture, attempts: Attempts, ahead: ReadAhead, *, suspended: bool
+    ) -> Picture:
         """Works through the units, and returns the picture as it is afterwards."""
         requests, failures = Requests(session.journal), Failures(session.journal, "ingested")
         open_requests = requests.take(session.clock.now())
@@ -68,13 +74,16 @@ class IngestorProgram:
         while session.may_start_more() and taken < self._settings.max_hours_per_run:
             picture = replace(picture, now=session.clock.now())
             asked = units_asked_for(requests, failures, open_requests, picture)
-            unit = next_unit(picture, asked, seen, suspended=suspended)
+            left = self._settings.max_hours_per_run - taken
+            coming = next_units(picture, asked, seen, suspended=suspended, most=min(left, ahead.most + 1))
+            unit = coming[0] if coming else None
             # What another run held is tried once more at the end: if that run was killed, its lease runs out.
             waiting = unit is None and bool(held)
             unit = held.pop() if waiting else unit
             if unit is None:
                 break
             seen.add(unit.hour)
+            ahead.expect(unit.hour, [later.hour for later in coming[1:]])
             outcome = attempts.take(unit, picture, wait=waiting)
             if outcome.held and not waiting:
                 held.append(unit)
@@ -100,13 +109,14 @@ class IngestorProgram:
             plan.save()
 
     def work_on(self, session: Session, hours: Sequence[Hour], *, force: bool) -> None:
-        with self._client(session) as client:
+        with self._client(session) as client, self._read_ahead(session) as ahead:
             picture = look(session, self._settings, client)
-            attempts = self._attempts(session, client)
+            attempts = self._attempts(session, client, ahead)
             first: PageviewsError | None = None
-            for hour in hours:
+            for number, hour in enumerate(hours, 1):
                 if not session.may_start_more():
                     break
+                ahead.expect(hour, hours[number:])
                 outcome = attempts.take(Unit(hour, force=force), picture, wait=True)
                 first = first or outcome.error
             if first:
@@ -132,32 +142,50 @@ class IngestorProgram:
             yield tried("warehouse", self._settings.warehouse, warehouse.prepare)
             yield tried("source", client.base_url, client.check)
 
-    def _client(self, session: Session) -> DumpsClient:
+    def _client(self, session: Session, given_up: Callable[[], bool] = lambda: False) -> DumpsClient:
         return DumpsClient(
             self._settings.source_url,
             self._settings.contact,
             connections=self._settings.max_download_workers,
             clock=session.clock,
-            should_stop=session.stopping.asked,
+            should_stop=lambda: session.stopping.asked() or given_up(),
         )
 
-    def _attempts(self, session: Session, client: DumpsClient) -> Attempts:
+    @contextmanager
+    def _read_ahead(self, session: Session) -> Iterator[ReadAhead]:
+        """With the run's scratch folder, which goes at the end."""
+        scratch = self._scratch(session)
+        try:
+            with ReadAhead(
+                lambda given_up: self._client(session, given_up),
+                scratch / "ahead",
+                workers=self._settings.max_download_workers,
+            ) as ahead:
+                yield ahead
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _scratch(self, session: Session) -> Path:
+        return self._settings.scratch_folder() / "ingestor" / session.run.id
+
+    def _attempts(self, session: Session, client: DumpsClient, ahead: ReadAhead) -> Attempts:
         return Attempts(
             session,
-            lambda: self._open_ingest(session, client),
+            lambda: self._open_ingest(session, client, ahead),
             client,
             sla=self._settings.sla,
             retry_after=self._settings.retry_after,
         )
 
-    def _open_ingest(self, session: Session, client: DumpsClient) -> Ingest:
+    def _open_ingest(self, session: Session, client: DumpsClient, ahead: ReadAhead) -> Ingest:
         from ingestor.ingest import Ingest  # loads the engine, which a tick with nothing to do need not wait for
 
         return Ingest(
             session=session,
             client=client,
+            read_ahead=ahead,
             warehouse=open_warehouse(self._settings, self._clock, engine_memory=self._memory),
-            scratch=self._settings.scratch_folder() / "ingestor",
+            scratch=self._scratch(session),
             max_rejected_share=self._settings.max_rejected_share,
             engine_memory=self._memory,
             threads=self._settings.threads,

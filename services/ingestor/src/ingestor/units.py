@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from ingestor.planning import Picture
 from pageviews_core.failures import Failures
@@ -21,16 +22,18 @@ class Unit:
     force: bool = False
 
 
-def next_unit(picture: Picture, asked: Iterable[Unit], tried: set[Hour], *, suspended: bool) -> Unit | None:
-    """None where nothing is left to try in this tick."""
+def next_units(picture: Picture, asked: Iterable[Unit], tried: set[Hour], *, suspended: bool, most: int) -> list[Unit]:
+    """At most so many, the next one first; empty where nothing is left to try in this tick."""
     due = [] if suspended else [planned.hour for planned in picture.owed() if planned.due]
     newest = picture.expected_until() + -1
-    if due and due[0] == newest and newest not in tried:
-        return Unit(newest)
-    for unit in asked:
+    first = [Unit(newest)] if due and due[0] == newest else []
+    found: dict[Hour, Unit] = {}
+    for unit in chain(first, asked, map(Unit, due)):
+        if len(found) >= most:
+            break
         if unit.hour not in tried:
-            return unit
-    return next((Unit(hour) for hour in due if hour not in tried), None)
+            found.setdefault(unit.hour, unit)
+    return list(found.values())
 
 
 def units_asked_for(

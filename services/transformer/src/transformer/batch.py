@@ -1,8 +1,8 @@
 """The child process: holds the warehouse, builds a batch of hours with dbt, and says what the facts hold.
 
-`python -m transformer.batch FOLDER` reads a Batch from stdin, logs JSON lines to stdout, and leaves `result.json` and
-dbt's artifacts in FOLDER. Where the Batch ends in a line feed, the end of stdin after it is the end of the parent, and
-so of this process.
+`python -m transformer.batch FOLDER` reads a Batch from stdin, logs JSON lines to stdout, ends them with its
+BatchResult, and leaves dbt's artifacts in FOLDER. Where the Batch ends in a line feed, the end of stdin after it is
+the end of the parent, and so of this process.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from pageviews_core.clock import SystemClock
+from pageviews_core.decoding.scratch import DISK_FULL, no_room
 from pageviews_core.errors import ExitCode, PageviewsError, TransformFailed
 from pageviews_core.job.memory import engine_memory
 from pageviews_core.logging import configure_logging
@@ -99,10 +100,14 @@ def main() -> None:
         result = BatchResult(error=BatchError(type=type(exc).__name__, message=str(exc)))
     except Exception as exc:
         log.exception("batch_failed")
-        result = BatchResult(error=BatchError(type=TransformFailed.__name__, message=f"{type(exc).__name__}: {exc}"))
-    (folder / "result.json").write_text(result.model_dump_json())
+        if isinstance(exc, OSError) and exc.errno in DISK_FULL:
+            full = no_room(folder)
+            result = BatchResult(error=BatchError(type=type(full).__name__, message=str(full)))
+        else:
+            message = f"{type(exc).__name__}: {exc}"
+            result = BatchResult(error=BatchError(type=TransformFailed.__name__, message=message))
+    sys.stdout.write(f"{result.as_line()}\n")  # not as a file: the disk may be full
     sys.stdout.flush()
-    os._exit(ExitCode.DONE)  # nothing is open any more, and to take dbt's objects apart would take half a second
 
 
 def _end_with_parent() -> None:
@@ -117,3 +122,4 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     main()
+    os._exit(ExitCode.DONE)  # nothing is open any more, and to take dbt's objects apart would take half a second

@@ -14,6 +14,7 @@ import structlog
 from pydantic import ValidationError
 
 from pageviews_core import errors
+from pageviews_core.decoding.scratch import writing
 from pageviews_core.errors import PageviewsError, TransformFailed
 from pageviews_core.job.stopping import Stopping
 from pageviews_core.logging import emit
@@ -32,9 +33,9 @@ def run_child(batch: Batch, folder: Path, stopping: Stopping) -> BatchResult:
     where a stop was asked for; the child is ended first. The child's stdin stays open for as long as this process
     lives, which is how it learns that it was left alone.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    result = folder / "result.json"
-    result.unlink(missing_ok=True)  # of a child before this one
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    results: list[BatchResult] = []
     child = subprocess.Popen(
         [sys.executable, "-m", "transformer.batch", str(folder)],
         stdin=subprocess.PIPE,
@@ -44,7 +45,7 @@ def run_child(batch: Batch, folder: Path, stopping: Stopping) -> BatchResult:
     assert child.stdin is not None
     assert child.stdout is not None
     context = structlog.contextvars.get_contextvars()
-    reader = threading.Thread(target=_pass_on, args=(child.stdout, context), daemon=True)
+    reader = threading.Thread(target=_pass_on, args=(child.stdout, context, results), daemon=True)
     reader.start()
     try:
         child.stdin.write(f"{batch.model_dump_json()}\n")
@@ -57,10 +58,9 @@ def run_child(batch: Batch, folder: Path, stopping: Stopping) -> BatchResult:
     with suppress(BrokenPipeError):  # what could not be written is tried again here
         child.stdin.close()
     stopping.check()
-    try:
-        return BatchResult.model_validate_json(result.read_bytes())
-    except (OSError, ValidationError):
-        return BatchResult(error=BatchError(type=TransformFailed.__name__, message=_last_words(code)))
+    if results:
+        return results[-1]
+    return BatchResult(error=BatchError(type=TransformFailed.__name__, message=_last_words(code)))
 
 
 def raised(error: BatchError) -> PageviewsError:
@@ -84,9 +84,16 @@ def _wait(child: subprocess.Popen[str], stopping: Stopping) -> int:
                 asked = True
 
 
-def _pass_on(lines: IO[str], context: dict[str, object]) -> None:
+def _pass_on(lines: IO[str], context: dict[str, object], results: list[BatchResult]) -> None:
     structlog.contextvars.bind_contextvars(**context)  # a thread starts without its parent's
     for line in lines:
+        try:
+            result = BatchResult.of_line(line)
+        except ValidationError:  # it died in the middle of it
+            continue
+        if result is not None:
+            results.append(result)
+            continue
         try:
             event = json.loads(line)
         except ValueError:

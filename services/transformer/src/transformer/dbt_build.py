@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import structlog
 from dbt.cli.main import dbtRunner
 
-from pageviews_core.errors import LeaseLost, TransformFailed
+from pageviews_core.errors import LeaseLost, StoreUnavailable, TransformFailed
 from pageviews_core.records.marker import NodeResult
 from transformer.dbt_environment import dbt_environment
 from transformer.dbt_manifest import prepared_manifest
@@ -53,8 +54,9 @@ def build(
 ) -> Built:
     """Builds and tests; the artifacts stay in `folder/target`.
 
-    Raises TransformFailed with what dbt said, LeaseLost where a newer process has claimed an hour, and Overtaken where
-    the warehouse was held, or its raw rows changed, between the caller's look and dbt's.
+    Raises TransformFailed with what dbt said, LeaseLost where a newer process has claimed an hour, StoreUnavailable
+    where a disk is full, and Overtaken where the warehouse was held, or its raw rows changed, between the caller's look
+    and dbt's.
     """
     os.environ.update(dbt_environment(settings, engine_memory=engine_memory))
     manifest = prepared_manifest(settings)
@@ -75,24 +77,27 @@ def build(
     _close_connections()
     if outcome.exception is not None:
         said = _shortened(str(outcome.exception))
-        _raise_overtaken(said)
+        _raise_what_no_hour_can_help(said)
         raise TransformFailed(f"dbt could not run: {said}")
     nodes = tuple(_node(result) for result in outcome.result.results)
     failed = [node for node in nodes if node.status in _FAILED]
     if failed or not outcome.success:
         said = "; ".join(f"{node.name}: {node.message or node.status}" for node in failed[:3])
-        _raise_overtaken(said)
+        _raise_what_no_hour_can_help(said)
         raise TransformFailed(f"dbt: {len(failed)} of {len(nodes)} nodes failed: {said}")
     warnings = tuple(node.name for node in nodes if node.status == "warn")
     return Built(invocation_id=_invocation_id(folder / "target"), nodes=nodes, warnings=warnings)
 
 
-def _raise_overtaken(said: str) -> None:
-    """For what the project's `claim_hours`, or the engine at its first connection, refuses on another one's account."""
+def _raise_what_no_hour_can_help(said: str) -> None:
+    """What the project's `claim_hours`, or the engine at its first connection, refuses on another one's account, and
+    what it has no room for."""
     if "lease lost" in said:
         raise LeaseLost(said)
     if any(reason in said for reason in _OVERTAKEN):
         raise Overtaken(said)
+    if os.strerror(errno.ENOSPC) in said:
+        raise StoreUnavailable(f"dbt met a full disk: {said}. Free some room, or set PAGEVIEWS_SCRATCH_DIR")
 
 
 def _close_connections() -> None:

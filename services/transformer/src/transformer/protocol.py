@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict
 
 from pageviews_core.hour import Hour
 from pageviews_core.records.marker import NodeResult
+
+_RESULT = "batch_result "
 
 
 class _Message(BaseModel):
@@ -75,3 +79,12 @@ class BatchResult(_Message):
     published: bool = False
     retired: int = 0
     """Rows deleted."""
+
+    def as_line(self) -> str:
+        """For the child's standard output, among the lines of its log."""
+        return _RESULT + self.model_dump_json()
+
+    @classmethod
+    def of_line(cls, line: str) -> Self | None:
+        """None where the line is another one. Raises ValidationError where it was cut off."""
+        return cls.model_validate_json(line.removeprefix(_RESULT)) if line.startswith(_RESULT) else None

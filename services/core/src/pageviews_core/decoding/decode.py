@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from pageviews_core.decoding.dialect import Reject, Row, decode_line
 from pageviews_core.decoding.dialect_sql import decoded_hexadecimal, decoded_lines, file_literal, target_literal
 from pageviews_core.decoding.quarantine import encode_reject
 from pageviews_core.decoding.rejects import rejected_lines
-from pageviews_core.decoding.scratch import writing
+from pageviews_core.decoding.scratch import no_room, writing
 from pageviews_core.decoding.unpack import Unpacked, odd_lines
 from pageviews_core.errors import ConfigurationError, CountsDiffer, PageviewsError, StoreUnavailable
 
@@ -160,6 +162,8 @@ def _engine_errors(parquet: Path) -> Iterator[None]:
     except duckdb.OutOfMemoryException as exc:
         raise ConfigurationError(f"decoding an hour ran out of memory; raise PAGEVIEWS_MEMORY_LIMIT: {exc}") from exc
     except duckdb.IOException as exc:
-        raise StoreUnavailable(f"cannot write {parquet}; is the disk full? {exc}") from exc
+        if os.strerror(errno.ENOSPC) in str(exc):
+            raise no_room(parquet.parent) from exc
+        raise StoreUnavailable(f"cannot write {parquet}: {exc}") from exc
     except duckdb.Error as exc:
         raise PageviewsError(f"DuckDB could not decode the lines: {exc}") from exc

@@ -9,6 +9,15 @@ from pathlib import Path
 
 from pageviews_core.errors import ConfigurationError, StoreUnavailable
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def no_room(folder: Path) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"no room left in {folder} for temporary files (an hour takes about 500 MB there): free some, or set "
+        "PAGEVIEWS_SCRATCH_DIR"
+    )
+
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
@@ -16,11 +25,8 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreUnavailable(
-                f"no room left in {path.parent} for temporary files (an hour takes about 500 MB there): free some, "
-                "or set PAGEVIEWS_SCRATCH_DIR"
-            ) from exc
+        if exc.errno in DISK_FULL:
+            raise no_room(path.parent) from exc
         if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR):
             raise ConfigurationError(
                 f"cannot write temporary files to {path.parent}: {exc.strerror}; set PAGEVIEWS_SCRATCH_DIR"

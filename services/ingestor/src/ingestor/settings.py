@@ -20,7 +20,7 @@ class IngestorSettings(JobSettings):
     )
     max_download_workers: int = Field(
         2, ge=1, le=3, validation_alias=AliasChoices("MAX_DOWNLOAD_WORKERS"),
-        description="Downloads at a time: of the hour at hand, and of those that come next; Wikimedia asks for no more than 3",
+        description="Downloads at a time, of this hour and of the next ones; Wikimedia asks for at most 3",
     )  # fmt: skip
     max_hours_per_run: int = Field(24, ge=1, le=10_000, description="1 = exactly one file per run")
     max_rejected_share: float = Field(

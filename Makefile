@@ -6,8 +6,10 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := .tools
 PACKAGES := core ingestor transformer status-api
 LOCKED := $(VENV)/.locked
+SERVE ?= 8080
 ARGS ?=
 
 .PHONY: help
@@ -27,16 +29,25 @@ $(LOCKED): requirements/bootstrap.txt requirements/dev.txt $(PACKAGES:%=services
 	@touch $@
 
 .PHONY: demo
-demo: install ## Run the whole pipeline over derived hours: no account, no network; ends with what happened
-	@$(BIN)/python -m tests.demo $(ARGS)
+demo: install ## Run the whole pipeline over derived hours (no account, no network) and open its page; SERVE=0 to end before
+	@$(BIN)/python -m tests.demo --serve $(SERVE) $(ARGS)
 
 .PHONY: run
 run: install ## Take in the newest hour from Wikimedia itself (needs PAGEVIEWS_CONTACT)
 	@$(BIN)/pageviews-ingestor run
 	@$(BIN)/pageviews-transformer run
 
+.PHONY: up
+up: install ## Both jobs on their schedules against Wikimedia itself, and the page (needs PAGEVIEWS_CONTACT); Ctrl-C ends it
+	@trap 'kill 0' INT TERM; \
+	export PAGEVIEWS_ONE_TIME_SIGN_IN=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(32))'); \
+	echo "The page: http://127.0.0.1:$${PAGEVIEWS_PORT:-8080}"; \
+	echo "Once, to sign in as an operator: http://127.0.0.1:$${PAGEVIEWS_PORT:-8080}/sign-in/once?code=$$PAGEVIEWS_ONE_TIME_SIGN_IN"; \
+	$(BIN)/pageviews-ingestor watch & $(BIN)/pageviews-transformer watch & $(BIN)/pageviews-status-api & wait
+
 .PHONY: test
 test: install ## Run the tests; ARGS='-k hour' for some of them
+	@tests/tools/system_tools.sh $(TOOLS)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: lint
@@ -69,4 +80,4 @@ lock-check: install ## Fail if the lock files are not what the pyproject files a
 
 .PHONY: clean
 clean: ## Remove what the targets made, but never data/
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis services/transformer/dbt/{target,logs}
+	@rm -rf $(VENV) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .hypothesis services/transformer/dbt/{target,logs}

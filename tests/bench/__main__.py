@@ -24,9 +24,10 @@ from tests.bench.idle import measure_idle_ticks
 from tests.bench.installation import prepare_manifest
 from tests.bench.machine import about_machine
 from tests.bench.measured_hour import MeasuredHour, derived_hour, real_hour
+from tests.bench.status_service import measure_status_service
 
 _HOUR = ("floor", "product", "peers")
-_SECTIONS = (*_HOUR, "idle", "growth", "dimension")
+_SECTIONS = (*_HOUR, "idle", "growth", "dimension", "status")
 _FULL_ONLY = {"peers", "dimension"}
 """By default these are measured with a full hour alone: they take long, and say little of a small one."""
 
@@ -65,6 +66,7 @@ def _measure(bench: Bench, chosen: set[str]) -> None:
         ("idle", measure_idle_ticks),
         ("growth", measure_growth),
         ("dimension", measure_large_dimension),
+        ("status", measure_status_service),
     ):
         if section in chosen:
             measure(bench)

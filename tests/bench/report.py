@@ -61,3 +61,14 @@ def show_parts(console: Console, title: str, parts: Iterable[tuple[str, float]])
     """Seconds by name, those of a tenth of a second and more."""
     told = ", ".join(f"{name} {seconds:.2f}" for name, seconds in parts if seconds >= 0.1)
     console.print(f"  {title}: {told}", highlight=False, markup=False, soft_wrap=True)
+
+
+def show_rows(console: Console, title: str, rows: Iterable[tuple[str, str, str]]) -> None:
+    """What was measured, the figure with its unit, and the aim."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    table.add_column("measured", justify="right")
+    table.add_column("aim")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

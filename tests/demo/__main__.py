@@ -19,6 +19,7 @@ from rich.console import Console
 from pageviews_core.hour import Hour, hour_range
 from tests.demo.display import Display
 from tests.demo.jobs import tick
+from tests.demo.serving import serve
 from tests.demo.summary import Totals, show
 from tests.tools.demo_trouble import DemoTrouble, demo_trouble
 from tests.tools.derived_hours import derive_hour
@@ -28,12 +29,15 @@ from tests.tools.troubles import WithBadLines
 _PAUSE_SECONDS = 1
 """Between rounds: the demo's hours are tried again after a second instead of ten minutes."""
 _MOST_ROUNDS = 6
+_HOURS_TO_COME = 48
+"""Served as they end, while the page stays open."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--hours", type=int, default=36)
     parser.add_argument("--folder", type=Path, default=Path("data/demo"), help="emptied first")
+    parser.add_argument("--serve", type=int, metavar="PORT", help="then keep the page open on this port; 0: do not")
     parser.add_argument("--picture", type=Path, help="also write what is shown to this SVG file")
     arguments = parser.parse_args()
     console, began = Console(record=arguments.picture is not None), time.monotonic()
@@ -49,37 +53,50 @@ def main() -> int:
         highlight=False,
         soft_wrap=True,
     )
-    with DumpsServer(hours, trouble.by_hour) as server, Display(console, len(hours)) as display:
-        run_until_quiet(server, display, arguments.folder, hours)
-    console.print(f"\nDone after {time.monotonic() - began:.0f} s.")
-    complete = show(console, arguments.folder, hours, served(hours, trouble))
+    to_come = hour_range(newest + 1, newest + 1 + _HOURS_TO_COME)
+    with DumpsServer([*hours, *to_come], trouble.by_hour) as server:
+        environment = job_environment(server, arguments.folder, hours)
+        with Display(console, len(hours)) as display:
+            run_until_quiet({**environment, "PAGEVIEWS_END": str(hours[-1])}, display, arguments.folder)
+        console.print(f"\nDone after {time.monotonic() - began:.0f} s.")
+        complete = summarise(console, arguments.folder, hours, trouble, arguments.picture)
+        if arguments.serve:
+            return serve(console, environment, arguments.folder, arguments.serve)
+    return 0 if complete else 1
+
+
+def summarise(console: Console, folder: Path, hours: list[Hour], trouble: DemoTrouble, picture: Path | None) -> bool:
+    """Prints what happened; False unless all of it is right."""
+    complete = show(console, folder, hours, served(hours, trouble))
     console.print(
-        f"\nEverything is in {arguments.folder}: objects/ and warehouse.duckdb. Ask it something:\n"
-        f"  LOCAL_DATA_DIR={arguments.folder} .venv/bin/pageviews-transformer query "
+        f"\nEverything is in {folder}: objects/ and warehouse.duckdb. Ask it something:\n"
+        f"  LOCAL_DATA_DIR={folder} .venv/bin/pageviews-transformer query "
         '"select * from wikipedia.trending_pages_hourly"',
         highlight=False,
         soft_wrap=True,
     )
-    if arguments.picture:
+    if picture:
         # Rich's own template loads a font from elsewhere; a monospaced one of the reader's does as well.
         template = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-        console.save_svg(str(arguments.picture), title="make demo", code_format=template)
-    return 0 if complete else 1
+        console.save_svg(str(picture), title="make demo", code_format=template)
+    return complete
 
 
-def run_until_quiet(server: DumpsServer, display: Display, folder: Path, hours: list[Hour]) -> None:
-    """Ticks both jobs in turn, as their schedules would, until neither finds anything to do."""
-    environment = {
+def job_environment(server: DumpsServer, folder: Path, hours: list[Hour]) -> dict[str, str]:
+    return {
         "LOCAL_DATA_DIR": str(folder),
         "PAGEVIEWS_SOURCE_URL": server.url,
         "PAGEVIEWS_CONTACT": "demo@localhost",
         "PAGEVIEWS_START": str(hours[0]),
-        "PAGEVIEWS_END": str(hours[-1]),
         "PAGEVIEWS_MAX_HOURS_PER_RUN": str(len(hours)),
         "PAGEVIEWS_RETRY_AFTER": f"{_PAUSE_SECONDS}s",
         "PAGEVIEWS_RECHECK_AFTER": f"{_PAUSE_SECONDS}s",
         "PAGEVIEWS_LOG_FORMAT": "json",
     }
+
+
+def run_until_quiet(environment: dict[str, str], display: Display, folder: Path) -> None:
+    """Ticks both jobs in turn, as their schedules would, until neither finds anything to do."""
     for _ in range(_MOST_ROUNDS):
         outcomes = set()
         for job in ("ingestor", "transformer"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -19,15 +20,24 @@ class Client:
         self._transport = httpx.ASGITransport(with_state, raise_app_exceptions=False)
         self._runner = runner
 
-    def request(self, method: str, path: str) -> httpx.Response:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> httpx.Response:
         async def ask() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://here") as client:
-                return await client.request(method, path)
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://localhost") as client:
+                return await client.request(method, path, headers=headers, data=form, json=json)
 
         return self._runner.run(ask())
 
-    def get(self, path: str) -> httpx.Response:
-        return self.request("GET", path)
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        """Headers are given as keywords: `if_none_match` for If-None-Match."""
+        return self.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
 @contextmanager

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import pytest
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Request, Response
 from tests.unit.status_api.in_process import Client, started
 
 from status_api.problems import MEDIA_TYPE, answer_with_problems
 
 
+def _as_page(_: Request, status: HTTPStatus, detail: str | None) -> Response:
+    return Response(f"{status.value} {detail}", status, media_type="text/html")
+
+
 @pytest.fixture
 def client() -> Iterator[Client]:
     app = FastAPI()
-    answer_with_problems(app)
+    answer_with_problems(app, _as_page)
 
     @app.get("/teapot")
     async def teapot() -> None:
@@ -47,3 +52,9 @@ def test_a_bug_says_nothing_of_itself(client: Client) -> None:
     response = client.get("/bug")
     assert response.headers["content-type"] == MEDIA_TYPE
     assert response.json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+
+
+def test_a_browser_gets_a_page_and_the_api_never_does(client: Client) -> None:
+    page = client.get("/nowhere", accept="text/html")
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert client.get("/api/v1/nowhere", accept="text/html").headers["content-type"] == MEDIA_TYPE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
@@ -132,6 +133,20 @@ def parse_progress(key: str) -> tuple[Hour, ProgressOutcome]:
     """Raises ValueError for any other key."""
     found = _matched(_PROGRESS, key)
     return Hour.from_path(found["hour"]), _PROGRESS_OUTCOME.validate_python(found["outcome"])
+
+
+def idempotency_key(who: str, key: str) -> str:
+    """One for each person and key; the key itself may be anything."""
+    digest = sha256(b"\0".join((who.encode(), key.encode()))).hexdigest()
+    return f"requests/keys/{digest}.json"
+
+
+def note(hour: Hour, note_id: str) -> str:
+    return f"notes/{hour}/{note_id}.json"
+
+
+def audit(entry_id: str) -> str:
+    return f"audit/{time_of(entry_id):%Y/%m/%d}/{entry_id}.json"
 
 
 def change(change_id: str) -> str:

@@ -9,26 +9,41 @@ from typing import TypedDict
 from fastapi import FastAPI
 
 from pageviews_core import __version__
+from pageviews_core.clock import Clock, SystemClock
 from pageviews_core.object_store import open_object_store
-from status_api import health
+from status_api import api, health, metrics, pages
+from status_api.access import sign_in
+from status_api.access.access import Access
+from status_api.access.middleware import Guard
+from status_api.api.documents import describe, mount_swagger_ui
+from status_api.api.documents import router as documents
+from status_api.index.open import open_index
+from status_api.pages.errors import html_problem
 from status_api.problems import answer_with_problems
 from status_api.readiness import Readiness
 from status_api.settings import StatusSettings
+from status_api.view import View
 
 
 class State(TypedDict):
-    """What every request finds in `request.state`."""
+    """What every request finds in `request.state`, beside who asks."""
 
     readiness: Readiness
+    view: View
 
 
-def create_app(settings: StatusSettings) -> FastAPI:
-    """Opens nothing before it is started; its start raises ConfigurationError for a store that cannot be opened."""
+def create_app(settings: StatusSettings, clock: Clock | None = None) -> FastAPI:
+    """Opens no store before it is started; its start raises ConfigurationError for one that cannot be opened.
+
+    Raises ConfigurationError for a bad token file or session key.
+    """
+    ticking = clock or SystemClock()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         store = open_object_store(settings.object_store_url())
-        yield {"readiness": Readiness(store)}
+        with open_index(store, settings, ticking) as index:
+            yield {"readiness": Readiness(store), "view": View(index, store, ticking, settings)}
 
     app = FastAPI(
         title="Wikipedia pageviews pipeline",
@@ -38,6 +53,16 @@ def create_app(settings: StatusSettings) -> FastAPI:
         docs_url=None,  # these pages would load scripts from elsewhere
         redoc_url=None,
     )
-    answer_with_problems(app)
+    answer_with_problems(app, html_problem)
     app.include_router(health.router)
+    app.include_router(metrics.router)
+    app.include_router(api.router)
+    app.include_router(documents)
+    app.include_router(sign_in.router)
+    for router in pages.routers:
+        app.include_router(router)
+    mount_swagger_ui(app)
+    pages.mount_static(app)
+    describe(app)
+    app.add_middleware(Guard, access=Access(settings, ticking))
     return app

@@ -31,7 +31,8 @@ class StructlogHandler(logging.Handler):
 
 def _request(client: object, method: object, path: object, _: object, status: object) -> None:
     """At level debug for a probe that was content: a platform asks every few seconds."""
-    is_dull = str(path).partition("?")[0] in _PROBES and status == 200
+    path = str(path).partition("?")[0]  # what is asked for may hold a one-time code, or what somebody looks for
+    is_dull = path in _PROBES and status == 200
     level = logging.DEBUG if is_dull else logging.INFO
     structlog.get_logger().log(level, "request_served", client=client, method=method, path=path, status=status)
 

@@ -33,6 +33,7 @@ def serve(settings: StatusSettings) -> None:
         log_config=LOG_CONFIG,
         timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
         server_header=False,
+        proxy_headers=False,  # whom to believe is our own setting
     )
     server = uvicorn.Server(config)
 

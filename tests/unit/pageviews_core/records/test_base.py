@@ -11,11 +11,13 @@ from pydantic import ValidationError
 from tests import samples
 
 from pageviews_core.errors import ExitCode, UnknownSchemaVersion
+from pageviews_core.records.audit import AuditEntry
 from pageviews_core.records.base import Record
 from pageviews_core.records.control import Change, Recheck, Rechecks, Schedules, Settled, Start, Tick
 from pageviews_core.records.failure import Failure
 from pageviews_core.records.marker import IngestedMarker
-from pageviews_core.records.request import ClosedRequest, Progress, Request
+from pageviews_core.records.note import Note
+from pageviews_core.records.request import ClosedRequest, IdempotencyKey, Progress, Request
 from pageviews_core.records.run import ErrorReport, HourOutcome, RunRecord, StepTiming
 
 HOUR = samples.hour()
@@ -39,6 +41,12 @@ RECORDS: list[Record] = [
     REQUEST,
     Progress(request="r", job="ingestor", hour=HOUR, outcome="done", run_id="r", at=samples.AT),
     ClosedRequest(request=REQUEST, outcome="failed", failed_hours=(HOUR,), closed_at=samples.AT),
+    IdempotencyKey(request="r", digest="d", created_at=samples.AT),
+    Note(id="n", hour=HOUR, who="w", reason="y", created_at=samples.AT, until=samples.AT),
+    AuditEntry(
+        id="a", at=samples.AT, who="w", role="operator", address=None, action="note.create", target="t",
+        outcome="done", detail="",
+    ),
     RunRecord(
         id="r", job="ingestor", trigger="schedule", request=None, hours=(HourOutcome(hour=HOUR, outcome="done"),),
         state="failed", error=ErrorReport(type="T", message="m", traceback="t"),
@@ -128,6 +136,8 @@ def test_records_are_written_with_their_version_so_that_a_person_can_read_them()
 
 
 def test_every_kind_of_record_is_tried_here() -> None:
-    modules = {f"pageviews_core.records.{name}" for name in ("control", "failure", "marker", "request", "run")}
+    modules = {
+        f"pageviews_core.records.{name}" for name in ("audit", "control", "failure", "marker", "note", "request", "run")
+    }
     there = {kind for kind in Record.__subclasses__() if kind.__module__ in modules}
     assert there == {type(record) for record in RECORDS}

@@ -61,3 +61,13 @@ class ClosedRequest(Record):
     """`failed`: at least one hour failed; the rest was done."""
     failed_hours: tuple[Hour, ...]
     closed_at: Timestamp
+
+
+class IdempotencyKey(Record):
+    """Created before the request that it stands for, so that the same key never makes two."""
+
+    request: str
+    """The id that the request has, or will have."""
+    digest: str
+    """Of what was asked for: the same key with another body is a mistake."""
+    created_at: Timestamp

@@ -1,0 +1,127 @@
+"""What all answers of the API have in common: an ETag, a Link to the next page, CSV where a list is asked for so."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel
+from pydantic.functional_validators import AfterValidator
+
+from pageviews_core.hour import Hour
+from status_api.problems import described
+from status_api.queries.answers import Page
+from status_api.view import View
+
+MOST_ITEMS = 1_000
+_VOLATILE = {"at", "lag_seconds", "sentence", "index_read", "index_known", "store_seen_at", "next_ticks"}
+"""Fields that change by themselves: an ETag is of the rest."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    401: described("A token is needed, or the one given is not valid"),
+    404: described("There is no such thing"),
+    422: described("A parameter, the cursor or the body is not right; `errors` says which"),
+    500: described("A bug: the service's log has it"),
+    503: described("The object store did not give what this needs"),
+}
+CHANGING: dict[int | str, dict[str, Any]] = {
+    **PROBLEMS,
+    403: described("Only an operator may change anything"),
+    413: described("The body is too large"),
+}
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Still what If-None-Match names"}}
+
+
+class Format(StrEnum):
+    json = "json"
+    csv = "csv"
+
+
+def _an_hour(text: str) -> str:
+    Hour.parse(text)  # a ValueError says how it is written
+    return text
+
+
+HourText = Annotated[
+    str,
+    AfterValidator(_an_hour),
+    Query(description="A UTC hour by its start, `YYYY-MM-DDTHH`", examples=["2026-11-20T09"], max_length=13),
+]
+Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="Most items of a page")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before; same filters")]
+As = Annotated[Format, Query(alias="format", description="`csv` gives the page's items as a table")]
+
+
+def parsed(text: str | None) -> Hour | None:
+    return Hour.parse(text) if text else None
+
+
+def _view(request: Request) -> View:
+    view = request.state.view
+    assert isinstance(view, View)
+    view.index.wanted()
+    return view
+
+
+Looking = Annotated[View, Depends(_view)]
+
+
+def one(request: Request, answer: BaseModel | tuple[BaseModel, ...] | None) -> Response:
+    """JSON with an ETag, or 304."""
+    if isinstance(answer, tuple):
+        content = b"[" + b",".join(item.model_dump_json().encode() for item in answer) + b"]"
+    else:
+        content = b"null" if answer is None else answer.model_dump_json().encode()
+    tag = _etag(answer, content)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if tag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type="application/json")
+
+
+def many(request: Request, page: Page[Any], form: Format) -> Response:
+    """The page, with a Link to the next one."""
+    response = _as_csv(page.items) if form is Format.csv else one(request, page)
+    if page.next_cursor:
+        query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+        target = f"{request.url.path}?{urlencode([*query, ('cursor', page.next_cursor)])}"
+        response.headers["Link"] = f'<{target}>; rel="next"'
+    return response
+
+
+def _as_csv(items: tuple[BaseModel, ...]) -> Response:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    rows = [item.model_dump(mode="json") for item in items]
+    if rows:
+        writer.writerow(rows[0])
+        writer.writerows([[_cell(value) for value in row.values()] for row in rows])
+    return Response(
+        text.getvalue(), media_type="text/csv; charset=utf-8", headers={"Cache-Control": "private, no-cache"}
+    )
+
+
+def _cell(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula is made plain."""
+    if isinstance(value, list | tuple):
+        value = " ".join(map(str, value))
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return "'" + value
+    return value
+
+
+def _etag(answer: object, content: bytes) -> str:
+    if isinstance(answer, BaseModel) and _VOLATILE & type(answer).model_fields.keys():
+        content = answer.model_dump_json(exclude=_VOLATILE).encode()
+    return f'W/"{hashlib.sha256(content).hexdigest()[:20]}"'
+
+
+def with_problems(more: Mapping[int | str, dict[str, Any]] | None = None) -> dict[int | str, dict[str, Any]]:
+    return {**NOT_MODIFIED, **PROBLEMS, **(more or {})}

@@ -1,0 +1,1 @@
+"""A run's log: read in pieces, filtered, and followed while it grows."""

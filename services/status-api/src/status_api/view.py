@@ -1,0 +1,29 @@
+"""What every answer is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pageviews_core.clock import Clock
+from pageviews_core.journal import Journal
+from pageviews_core.object_store.base import ObjectStore
+from status_api.extracts import Extracts
+from status_api.index.index import Index
+from status_api.settings import StatusSettings
+
+
+@dataclass(frozen=True)
+class View:
+    index: Index
+    store: ObjectStore
+    clock: Clock
+    settings: StatusSettings
+    extracts: Extracts = field(default_factory=Extracts, compare=False, repr=False)
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.store)
+
+    def now(self) -> datetime:
+        return self.clock.now()

@@ -1,0 +1,34 @@
+"""Where the programs are that `system_tools.sh` has made sure of."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+_FOLDER = Path(__file__).parents[2] / ".tools"
+
+
+class ToolMissing(Exception):
+    """Says what to install."""
+
+
+def chromium() -> str:
+    """Raises ToolMissing."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None) or _own("chromium")
+    if found is None:
+        raise ToolMissing("Chromium is missing: `make test` gets it, or install your system's package chromium")
+    return found
+
+
+def promtool() -> str:
+    """Raises ToolMissing."""
+    found = shutil.which("promtool") or _own("usr/bin/promtool")
+    if found is None:
+        raise ToolMissing("promtool is missing: `make test` gets it, or install Debian's package prometheus")
+    return found
+
+
+def _own(name: str) -> str | None:
+    path = _FOLDER / name
+    return str(path) if path.exists() else None

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# What the tests run beside Python: Chromium, and promtool from Debian's prometheus. Installs what is missing where it may
+# (the folder given takes what needs no root), and says in one line what to do where it may not.
+#   system_tools.sh FOLDER
+set -euo pipefail
+folder=$1
+as_root=()
+[ "$(id -u)" = 0 ] || as_root=(sudo -n)
+
+apt_allowed() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; }
+
+chromium_found() { command -v chromium chromium-browser google-chrome >/dev/null || [ -e "$folder/chromium" ]; }
+
+if ! chromium_found; then
+    echo "Installing Chromium for the tests of the page" >&2
+    if apt_allowed; then
+        "${as_root[@]}" apt-get update -qq
+        "${as_root[@]}" apt-get install -y -qq --no-install-recommends chromium >/dev/null
+    else
+        PLAYWRIGHT_BROWSERS_PATH="$folder/browsers" .venv/bin/playwright install chromium >/dev/null || true
+        found=$(find "$folder/browsers" -type f -name chrome -perm -u+x 2>/dev/null | head -1)
+        [ -z "$found" ] || ln -sf "${found#"$folder"/}" "$folder/chromium"
+    fi
+    chromium_found || { echo "Chromium is missing: install your system's package (Debian: apt-get install chromium)" >&2; exit 1; }
+fi
+
+promtool_found() { command -v promtool >/dev/null || [ -x "$folder/usr/bin/promtool" ]; }
+
+if ! promtool_found; then
+    echo "Fetching promtool for the tests of the metrics" >&2
+    if command -v apt-get >/dev/null; then
+        mkdir -p "$folder"
+        # Unpacked, not installed: the package would start a server.
+        (cd "$folder" && { apt-get download -qq prometheus || { apt_allowed && "${as_root[@]}" apt-get update -qq \
+            && apt-get download -qq prometheus; }; } && dpkg -x prometheus_*.deb . && rm prometheus_*.deb) >/dev/null 2>&1 || true
+    fi
+    promtool_found || { echo "promtool is missing: install Prometheus (Debian: apt-get install prometheus)" >&2; exit 1; }
+fi

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypedDict
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from pageviews_core import __version__
@@ -24,6 +25,9 @@ from status_api.readiness import Readiness
 from status_api.settings import StatusSettings
 from status_api.view import View
 
+_THREADS = 8
+"""That answer requests: the index is fast, and each has a connection to it."""
+
 
 class State(TypedDict):
     """What every request finds in `request.state`, beside who asks."""
@@ -41,6 +45,7 @@ def create_app(settings: StatusSettings, clock: Clock | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        current_default_thread_limiter().total_tokens = _THREADS
         store = open_object_store(settings.object_store_url())
         with open_index(store, settings, ticking) as index:
             yield {"readiness": Readiness(store), "view": View(index, store, ticking, settings)}

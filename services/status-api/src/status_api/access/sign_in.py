@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 @router.get("/sign-in")
 def sign_in_form(request: Request) -> Response:
-    return page(request, "sign_in.html", error=None)
+    return page(request, "sign_in.html", forms=True, error=None)
 
 
 @router.post("/sign-in")
@@ -37,7 +37,7 @@ async def sign_in(request: Request) -> Response:
 @router.get("/sign-in/once")
 def once_form(request: Request, code: str = "") -> Response:
     """A page with a button, since a browser or a mail program may fetch a link before anybody has clicked it."""
-    return page(request, "sign_in_once.html", code=code[:200], error=None)
+    return page(request, "sign_in_once.html", forms=True, code=code[:200], error=None)
 
 
 @router.post("/sign-in/once")
@@ -60,7 +60,7 @@ def _sign_in(request: Request, token: str) -> Response:
     entry = access_of(request).tokens.find(token)
     if entry is None:
         _audit(request, actor_of(request), "refused", "no such token")
-        return page(request, "sign_in.html", error="This token is not valid, or has expired.", status=403)
+        return page(request, "sign_in.html", forms=True, error="This token is not valid, or has expired.", status=403)
     actor = Actor(entry.name, entry.role, actor_of(request).address, "session")
     _audit(request, actor, "done", "")
     return _with_session(request, Session(entry.name, entry.sha256, secrets.token_urlsafe(8)))
@@ -71,7 +71,12 @@ def _once(request: Request, code: str) -> Response:
     if not access_of(request).use_code(code):
         _audit(request, actor_of(request), "refused", "the one-time link was used or is not valid")
         return page(
-            request, "sign_in_once.html", code="", error="This link was used before, or is not valid.", status=403
+            request,
+            "sign_in_once.html",
+            forms=True,
+            code="",
+            error="This link was used before, or is not valid.",
+            status=403,
         )
     actor = Actor(ONE_TIME, "operator", actor_of(request).address, "session")
     _audit(request, actor, "done", "")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
-_CACHE_KILOBYTES = 2048
+_CACHE_KILOBYTES = 512
 """Of each connection: the pages of a query stay in the system's own cache, which is nobody's resident memory."""
 
 

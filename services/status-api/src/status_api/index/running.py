@@ -365,7 +365,8 @@ class RunningIndex:
         row = db.execute("select value from meta where name = 'facts_retired_before'").fetchone()
         expired_before = row[0] if row and row[0] else ""
         changed = False
-        for text in hours | {str(Hour.parse(each) + 168) for each in hours if _is_hour(each)}:
+        # In their order: an hour is compared with the one a week before it.
+        for text in sorted(hours | {str(Hour.parse(each) + 168) for each in hours if _is_hour(each)}):
             changed |= _settle_hour(db, text, now, delays, expired_before)
         self._uncounted |= changed
         return changed

@@ -20,6 +20,8 @@ create table hours (
     error_type text, error text, failed_run text,
     running_stage text, running_run text
 ) without rowid;
+create index hours_by_state on hours (state, hour);
+create index hours_warned on hours (hour) where warnings <> '';
 create table hour_states (state text primary key, count integer not null) without rowid;
 create table hour_warnings (warning text primary key, count integer not null) without rowid;
 

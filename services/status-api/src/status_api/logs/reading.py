@@ -64,12 +64,12 @@ def read_log(
     found: list[LogLine] = []
     scanned_to, dropped, damaged = max(0, start - 1), False, None
     filtered = bool(level or step or model or search)
-    wanted = search.casefold().encode() if search else None
+    wanted = search.casefold() if search else None
     until = view.clock.monotonic() + SEARCH_SECONDS
     try:
         for number, raw in lines.from_line(max(1, start)):
             scanned_to = number
-            if wanted is None or wanted in raw.decode(errors="replace").casefold().encode():
+            if wanted is None or wanted in _searched(number, raw):
                 line = parse_line(number, raw)
                 if _fits(line, level, step, model):
                     found.append(line)
@@ -113,6 +113,15 @@ def follow(
             return
         yield None
         wait(_POLL_SECONDS)
+
+
+def _searched(number: int, raw: bytes) -> str:
+    """The line as it is stored; and as it reads, where that differs."""
+    text = raw.decode(errors="replace")
+    if b"\\u" in raw:
+        line = parse_line(number, raw)
+        text = f"{text} {line.event} {line.text}"
+    return text.casefold()
 
 
 def _state(view: View, run_id: str) -> str:

@@ -66,8 +66,9 @@ def cached(request: Request) -> Response | None:
     return _answer(request, found, 200) if found is not None else None
 
 
-def page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
-    """Rendered with what every page shows. `status` 200 is kept for whoever asks next."""
+def page(request: Request, template: str, *, status: int = 200, forms: bool = False, **context: Any) -> Response:
+    """Rendered with what every page shows. `status` 200 is kept for whoever asks next. `forms`: it has forms that
+    whoever may change nothing can send all the same."""
     view = view_of(request)
     key = _key(request)
     content = (
@@ -78,7 +79,7 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
             actor=actor_of(request),
             may_sign_in=access_of(request).may_sign_in,
             reason=reason_against(request),
-            csrf=csrf_token(request),
+            csrf=csrf_token(request) if forms else _csrf(request),
             now=view.now(),
             path=request.url.path,
             address=_address(request),
@@ -88,7 +89,7 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
         )
         .encode()
     )
-    if status == 200 and request.method in ("GET", "HEAD"):
+    if status == 200 and not forms and request.method in ("GET", "HEAD"):
         _cache(request).put(key, content)
     return _answer(request, content, status)
 
@@ -106,9 +107,15 @@ def _key(request: Request) -> tuple[object, ...]:
     view = request.state.view
     store = view.index.store
     return (
-        request.url.path, request.url.query, actor_of(request).name, actor_of(request).role, csrf_token(request),
+        request.url.path, request.url.query, actor_of(request).name, actor_of(request).role, _csrf(request),
         view.index.version, view.index.filling, store.up, view.now().replace(second=0, microsecond=0),
     )  # fmt: skip
+
+
+def _csrf(request: Request) -> str:
+    """Only who has a session, or may change something, can send a form: all others share one page."""
+    actor = actor_of(request)
+    return csrf_token(request) if actor.may_change or actor.via == "session" else ""
 
 
 def _cache(request: Request) -> PageCache:

@@ -131,7 +131,7 @@ def list_hours(
     if states:
         where(f"state in ({', '.join('?' * len(states))})", *states)
     if warning:
-        where("' ' || warnings || ' ' like ?", f"% {warning} %")
+        where("warnings <> '' and ' ' || warnings || ' ' like ?", f"% {warning} %")
     if any_warning:
         where("warnings <> ''")
     if cursor:

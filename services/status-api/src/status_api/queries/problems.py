@@ -68,7 +68,7 @@ def find_problems(view: View, schedules: tuple[Schedule, ...]) -> Iterator[Probl
                 hours=(), since=schedule.missed_since, retry_at=None, run=schedule.last_run,
             )  # fmt: skip
     for name, explained in OF_WARNINGS.items():
-        hours = _hours(view, "' ' || warnings || ' ' like ?", f"% {name} %")
+        hours = _hours(view, "warnings <> '' and ' ' || warnings || ' ' like ?", f"% {name} %")
         yield from _of_hours(f"warning:{name}", "warning", explained, hours)
     for row in view.index.rows("select count(*) as count, min(seen_at) as since, min(key) as key from unreadable"):
         if row["count"]:

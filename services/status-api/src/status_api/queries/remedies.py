@@ -7,7 +7,7 @@ from typing import NamedTuple
 LOOK_AT_THE_LOG = "Read the run's log; the hours are tried again by themselves."
 
 _CORRUPT = (
-    "The source served something that is not the hour's file. It is kept as evidence and asked for again; if the source "
+    "The source served something that is not the hour's file. It is kept as evidence and asked for again; if it "
     "stays so, acknowledge the hour."
 )
 OF_ERRORS = {

@@ -56,6 +56,13 @@ _NORMAL_LAG = timedelta(hours=3)
 
 
 def read_status(view: View) -> Status:
+    """Computed once for each state of the index and minute: every page and every monitor asks for it."""
+    minute = view.now().replace(second=0, microsecond=0)
+    key = (view.index.version, view.index.filling, view.index.store.up, minute)
+    return view.extracts.get("status", key, lambda: _status(view), at_most=2)
+
+
+def _status(view: View) -> Status:
     now = view.now()
     meta = read_meta(view)
     states = {row["state"]: row["count"] for row in view.index.rows("select state, count from hour_states")}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from fastapi import FastAPI
 from tests import samples
 from tests.fake_clock import FakeClock
 from tests.memory_object_store import InMemoryObjectStore
+from tests.unit.status_api.in_process import Client, started
 
 from pageviews_core import keys
 from pageviews_core.hour import Hour
@@ -18,6 +23,8 @@ from pageviews_core.records.failure import Failure
 from pageviews_core.records.run import ErrorReport, HourOutcome, Job, RunRecord, StepTiming
 from status_api.access.actor import Actor
 from status_api.index.running import RunningIndex
+from status_api.main import create_app
+from status_api.readiness import Readiness
 from status_api.settings import StatusSettings
 from status_api.view import View
 
@@ -43,8 +50,8 @@ class Filled:
         self._view = View(self.index, self.store, self.clock, StatusSettings(**settings))
         self.first = NEWEST + (1 - hours)
         self.journal.put(keys.START, Start(hour=self.first))
-        for job in ("ingestor", "transformer"):
-            self.tick(job)  # type: ignore[arg-type]
+        self.tick("ingestor")
+        self.tick("transformer")
 
     @property
     def view(self) -> View:
@@ -94,3 +101,19 @@ class Filled:
 
 def error() -> ErrorReport:
     return ErrorReport(type="SourceCorrupt", message="<b>bad</b>", traceback="Traceback <i>")
+
+
+@contextmanager
+def serving(filled: Filled, **settings: Any) -> Iterator[Client]:
+    """The whole application over the filled store, whose index is refreshed by whoever changes it."""
+    given = StatusSettings(session_key="k" * 40, **settings)
+    app = create_app(given, filled.clock)
+    view = replace(filled.view, settings=given)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        yield {"readiness": Readiness(filled.store), "view": view}
+
+    app.router.lifespan_context = lifespan
+    with started(app) as client:
+        yield client

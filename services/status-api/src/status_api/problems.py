@@ -29,7 +29,7 @@ class InvalidInput(BaseModel):
     what: str
 
 
-class Problem(BaseModel):
+class ProblemDetails(BaseModel):
     type: str = "about:blank"
     title: str
     status: int
@@ -44,13 +44,16 @@ HtmlProblem = Callable[[Request, HTTPStatus, str | None], Response]
 def problem(
     status: HTTPStatus, detail: str | None = None, headers: dict[str, str] | None = None, **more: Any
 ) -> JSONResponse:
-    content = Problem(title=status.phrase, status=status, detail=detail).model_dump(exclude_none=True)
+    content = ProblemDetails(title=status.phrase, status=status, detail=detail).model_dump(exclude_none=True)
     return JSONResponse({**content, **more}, status, headers, MEDIA_TYPE)
 
 
 def described(description: str) -> dict[str, Any]:
     """For a route's `responses`: FastAPI's own way to name a model would promise plain JSON besides."""
-    return {"description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    return {
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+    }
 
 
 def answer_with_problems(app: FastAPI, as_page: HtmlProblem) -> None:

@@ -37,6 +37,8 @@ CHANGING: dict[int | str, dict[str, Any]] = {
     413: described("The body is too large"),
 }
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Still what If-None-Match names"}}
+LISTED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+"""What a list gives besides JSON."""
 
 
 class Format(StrEnum):

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from status_api.problems import Problem
+from status_api.problems import ProblemDetails
 
 PATH = "/api/v1/docs"
 _TAGS = {
@@ -71,9 +71,9 @@ def describe(app: FastAPI) -> None:
             schemas = document["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(problem.pop("$defs", {}))
-            schemas["Problem"] = problem
+            schemas["ProblemDetails"] = problem
             document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
             for operations in document["paths"].values():
                 for method, operation in operations.items():

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pageviews_core.records.published import Pulse, Top, Traffic, Trending
 from pageviews_core.records.run import Job, Trigger
 from status_api.api.answering import (
+    LISTED,
     As,
     Cursor,
     Format,
@@ -38,7 +39,9 @@ def get_status(request: Request, view: Looking) -> Response:
     return one(request, status.read_status(view))
 
 
-@router.get("/hours", operation_id="listHours", tags=["hours"], response_model=Page[hours.HourSummary])
+@router.get(
+    "/hours", operation_id="listHours", tags=["hours"], response_model=Page[hours.HourSummary], responses=LISTED
+)
 def list_hours(
     request: Request,
     view: Looking,
@@ -65,7 +68,7 @@ def get_hour(request: Request, view: Looking, hour: HourPath) -> Response:
     return one(request, hours.read_hour(view, found))
 
 
-@router.get("/runs", operation_id="listRuns", tags=["runs"], response_model=Page[runs.RunSummary])
+@router.get("/runs", operation_id="listRuns", tags=["runs"], response_model=Page[runs.RunSummary], responses=LISTED)
 def list_runs(
     request: Request,
     view: Looking,
@@ -160,7 +163,13 @@ def get_article(
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(exc))
 
 
-@router.get("/requests", operation_id="listRequests", tags=["requests"], response_model=Page[requests.RequestSummary])
+@router.get(
+    "/requests",
+    operation_id="listRequests",
+    tags=["requests"],
+    response_model=Page[requests.RequestSummary],
+    responses=LISTED,
+)
 def list_requests(
     request: Request,
     view: Looking,
@@ -181,14 +190,14 @@ def get_request(request: Request, view: Looking, request_id: Annotated[str, Path
     return one(request, requests.read_request(view, request_id))
 
 
-@router.get("/notes", operation_id="listNotes", tags=["notes"], response_model=Page[hours.Note])
+@router.get("/notes", operation_id="listNotes", tags=["notes"], response_model=Page[hours.Note], responses=LISTED)
 def list_notes(
     request: Request, view: Looking, limit: Limit = 100, cursor: Cursor = None, form: As = Format.json
 ) -> Response:
     return many(request, notes.list_notes(view, limit=limit, cursor=cursor), form)
 
 
-@router.get("/audit", operation_id="listAudit", tags=["audit"], response_model=Page[notes.AuditEntry])
+@router.get("/audit", operation_id="listAudit", tags=["audit"], response_model=Page[notes.AuditEntry], responses=LISTED)
 def list_audit(
     request: Request,
     view: Looking,

@@ -7,8 +7,10 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
+from pageviews_core.clock import SystemClock
 from pageviews_core.errors import StoreUnavailable
 from status_api import cli, serving
+from status_api.access.tokens import Tokens
 from status_api.settings import StatusSettings
 
 
@@ -72,3 +74,26 @@ def test_errors_end_with_their_exit_code(monkeypatch: pytest.MonkeyPatch, error:
     result = CliRunner().invoke(cli.build_cli(), ["serve"])
     assert result.exit_code == code
     assert type(error).__name__ in result.stdout
+
+
+def test_a_token_is_shown_once_and_kept_as_a_hash(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    arguments = ["token", "olga", "--role", "operator", "--expires", "90d", "--file", str(file)]
+    result = CliRunner().invoke(cli.build_cli(), arguments)
+    assert result.exit_code == 0
+    token = result.stdout.strip()
+    assert token.startswith("pvw_")
+    assert token not in file.read_text()
+    found = Tokens(file, SystemClock()).find(token)
+    assert found is not None
+    assert (found.name, found.role) == ("olga", "operator")
+    assert found.expires_at is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"), [(["--role", "king"], "viewer, operator"), (["--expires", "soon"], "--expires='soon'")]
+)
+def test_a_token_that_cannot_be_made_says_what_is_allowed(arguments: list[str], told: str) -> None:
+    result = CliRunner().invoke(cli.build_cli(), ["token", "olga", *arguments])
+    assert result.exit_code == 78
+    assert told in result.stdout

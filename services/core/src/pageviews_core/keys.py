@@ -25,6 +25,9 @@ PUBLISHED_INDEX = "published/index.json"
 CHANGES = "changes/"
 OPEN_REQUESTS = "requests/open/"
 CLOSED_REQUESTS = "requests/closed/"
+IDEMPOTENCY_KEYS = "requests/keys/"
+NOTES = "notes/"
+AUDIT = "audit/"
 
 _FAILURE_KIND: TypeAdapter[FailureKind] = TypeAdapter(FailureKind)
 _PROGRESS_OUTCOME: TypeAdapter[ProgressOutcome] = TypeAdapter(ProgressOutcome)
@@ -138,15 +141,15 @@ def parse_progress(key: str) -> tuple[Hour, ProgressOutcome]:
 def idempotency_key(who: str, key: str) -> str:
     """One for each person and key; the key itself may be anything."""
     digest = sha256(b"\0".join((who.encode(), key.encode()))).hexdigest()
-    return f"requests/keys/{digest}.json"
+    return f"{IDEMPOTENCY_KEYS}{digest}.json"
 
 
 def note(hour: Hour, note_id: str) -> str:
-    return f"notes/{hour}/{note_id}.json"
+    return f"{NOTES}{hour}/{note_id}.json"
 
 
 def audit(entry_id: str) -> str:
-    return f"audit/{time_of(entry_id):%Y/%m/%d}/{entry_id}.json"
+    return f"{AUDIT}{time_of(entry_id):%Y/%m/%d}/{entry_id}.json"
 
 
 def change(change_id: str) -> str:

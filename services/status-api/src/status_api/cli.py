@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn, cast, get_args
 
 import structlog
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from pageviews_core.errors import ExitCode, PageviewsError
+from pageviews_core.errors import ConfigurationError, ExitCode, PageviewsError
 from pageviews_core.logging import configure_logging
 from pageviews_core.object_store import open_object_store
-from pageviews_core.settings import read_settings
+from pageviews_core.settings import Duration, read_settings
 from status_api import serving
+from status_api.access.actor import Role
+from status_api.access.tokens import add_entry, new_token
 from status_api.readiness import ask
 from status_api.settings import StatusSettings
 
@@ -53,7 +58,37 @@ def build_cli() -> typer.Typer:
             _say("object store", str(error or store.url), passed=error is None)
             _exit(error.exit_code if error else ExitCode.DONE)
 
+    @app.command()
+    def token(
+        name: Annotated[str, typer.Argument(help="Whose it is; it stands in the audit trail")],
+        role: Annotated[str, typer.Option(help="viewer or operator")] = "viewer",
+        expires: Annotated[str, typer.Option(help="As 90d or 12h; never without it")] = "",
+        file: Annotated[Path | None, typer.Option(help="Add it to this file; else the entry is printed")] = None,
+    ) -> None:
+        """Make a token: it is shown once, and only its hash is kept."""
+        with _exiting():
+            _make_token(name, role, expires, file)
+
     return app
+
+
+def _make_token(name: str, role: str, expires: str, file: Path | None) -> None:
+    if role not in get_args(Role):
+        raise ConfigurationError(f"--role={role!r}: one of {', '.join(get_args(Role))}")
+    try:
+        lasts = TypeAdapter(Duration).validate_python(expires) if expires else None
+    except ValidationError as exc:
+        raise ConfigurationError(f"--expires={expires!r}: {exc.errors()[0]['msg']}") from exc
+    expires_at = datetime.now(UTC).replace(microsecond=0) + lasts if lasts else None
+    made, entry = new_token(name, cast(Role, role), expires_at)
+    if file is not None:
+        try:
+            add_entry(file, entry)
+        except OSError as exc:
+            raise ConfigurationError(f"--file={file}: {exc.strerror}") from exc
+    typer.echo(made)
+    kept = f"its hash is in {file}" if file else f"the entry for PAGEVIEWS_TOKENS_FILE: {entry.model_dump_json()}"
+    typer.echo(f"It is shown once; {kept}", err=True)
 
 
 def _start() -> StatusSettings:

@@ -37,6 +37,22 @@ def test_changes_go_after_seven_days_and_leave_no_change(house: House, work: Wor
     assert work.counts["changes"] == len(old)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "keep", "counted_as"),
+    [("notes/2026-11-20T09/", 120 * DAY, "notes"), ("audit/2026/01/01/", KeepAll().retain_runs, "audit_entries")],
+)
+def test_what_people_wrote_goes_at_its_age(
+    house: House, work: Work, prefix: str, keep: timedelta, counted_as: str
+) -> None:
+    old, young = (f"{prefix}{ulid_at(at)}.json" for at in (NOW - keep - timedelta(seconds=1), NOW - keep))
+    stray = f"{prefix}stray.json"
+    for key in (old, young, stray):
+        house.memory.put(key, b"{}")
+    prune(work, KeepAll())
+    assert house.keys(prefix) == [young, stray]
+    assert work.counts[counted_as] == 1
+
+
 def test_changes_that_have_no_age_are_left_alone(house: House, work: Work) -> None:
     house.memory.put("changes/0-mine.json", b"{}")
     _change(house, NOW - 8 * DAY)

@@ -1,4 +1,5 @@
-"""What nobody looks at any more: old entries of the changes feed, and what killed processes left behind."""
+"""What nobody looks at any more: old entries of the changes feed, what people wrote long ago, and what killed processes
+left behind."""
 
 from __future__ import annotations
 
@@ -13,11 +14,17 @@ from transformer.housekeeping.settings import HousekeepingSettings
 from transformer.housekeeping.work import Work
 
 KEEP_CHANGES = timedelta(days=7)
+KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
+KEEP_NOTES = timedelta(days=120)
+"""From when they were written: none lasts longer than 90 days."""
 DEAD_AFTER = timedelta(days=1)
 
 
 def prune(work: Work, settings: HousekeepingSettings) -> None:
     _prune_changes(work)
+    _prune_by_id(work, keys.NOTES, KEEP_NOTES, "notes")
+    _prune_by_id(work, keys.AUDIT, settings.retain_runs, "audit_entries")
+    _prune_idempotency_keys(work)
     _sweep_scratch(work, settings.scratch_folder())
     work.counts["temporary_files"] += work.session.store.sweep(work.now)
 
@@ -31,6 +38,20 @@ def _prune_changes(work: Work) -> None:
         if at >= work.now - KEEP_CHANGES:
             break
         work.remove([info], "changes", announce=False)
+
+
+def _prune_by_id(work: Work, prefix: str, keep: timedelta, counted_as: str) -> None:
+    """Objects whose names are ULIDs."""
+    for info in work.session.store.list(prefix):
+        at = made_at(info.key.rsplit("/", 1)[1].removesuffix(".json"))
+        if at is not None and at < work.now - keep:
+            work.remove([info], counted_as)
+
+
+def _prune_idempotency_keys(work: Work) -> None:
+    for info in work.session.store.list(keys.IDEMPOTENCY_KEYS):
+        if info.modified_at < work.now - KEEP_IDEMPOTENCY_KEYS:
+            work.remove([info], "idempotency_keys", announce=False)
 
 
 def _sweep_scratch(work: Work, scratch: Path) -> None:

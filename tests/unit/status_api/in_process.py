@@ -28,10 +28,11 @@ class Client:
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         json: Any = None,
+        content: bytes | None = None,
     ) -> httpx.Response:
         async def ask() -> httpx.Response:
             async with httpx.AsyncClient(transport=self._transport, base_url="http://localhost") as client:
-                return await client.request(method, path, headers=headers, data=form, json=json)
+                return await client.request(method, path, headers=headers, data=form, json=json, content=content)
 
         return self._runner.run(ask())
 

@@ -156,7 +156,7 @@ def test_following_gives_the_earlier_lines_then_the_new_ones_and_ends_with_the_r
     view = filled.view
 
     def wait(seconds: float) -> None:
-        assert seconds == reading._POLL_SECONDS
+        assert seconds == reading.POLL_SECONDS
         filled.store.create(segment_key(PREFIX, 2), line(3) + b"\n")
         filled.run(1)
         filled.index.refresh()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from status_api.access.access import Access, BadToken
@@ -15,6 +15,7 @@ from status_api.settings import named
 
 LARGEST_BODY = 1024 * 1024
 LONGEST_URL = 8 * 1024
+_TOO_LARGE = f"at most {LARGEST_BODY} bytes"
 PROBES = ("/livez", "/readyz", "/metrics")
 OPEN = (*PROBES, "/version", "/sign-in", "/static/")
 """Asked for without a token even where looking needs one."""
@@ -59,7 +60,13 @@ class Guard:
             status, reason, headers = refusal
             await problem(status, reason, headers)(scope, receive, with_headers)
             return
-        await self._app(scope, _bounded(receive), with_headers)
+        body = _BoundedBody(receive)
+        try:
+            await self._app(scope, body, with_headers)
+        except ClientDisconnect:
+            if not body.too_large:
+                raise
+            await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)(scope, receive, with_headers)
 
     def _refusal(self, scope: Scope) -> tuple[HTTPStatus, str, dict[str, str]] | None:
         connection, path = HTTPConnection(scope), scope["path"]
@@ -70,7 +77,7 @@ class Guard:
             return HTTPStatus.REQUEST_URI_TOO_LONG, f"at most {LONGEST_URL} bytes", {}
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > LARGEST_BODY:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {LARGEST_BODY} bytes", {}
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE, {}
         try:
             scope["state"]["actor"] = self._access.actor(connection)
         except BadToken as exc:
@@ -97,16 +104,18 @@ class Guard:
             headers.append("Set-Cookie", f"{CSRF_COOKIE}={visitor}; Path=/; HttpOnly; SameSite=Lax{secure}")
 
 
-def _bounded(receive: Receive) -> Receive:
-    """For bodies that do not say how long they are."""
-    taken = 0
+class _BoundedBody:
+    """For bodies that do not say how long they are: beyond the bound, as if the client had gone."""
 
-    async def bounded() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > LARGEST_BODY:
-            return {"type": "http.disconnect"}
-        return message
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._taken = 0
 
-    return bounded
+    @property
+    def too_large(self) -> bool:
+        return self._taken > LARGEST_BODY
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._taken += len(message.get("body", b""))
+        return {"type": "http.disconnect"} if self.too_large else message

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 
 from status_api.api.answering import Looking, one, with_problems
-from status_api.logs.reading import MOST_LINES, Level, LogLine, LogPage, follow, raw_log, read_log
+from status_api.logs.reading import MOST_LINES, POLL_SECONDS, Level, LogLine, LogPage, follow, raw_log, read_log
 from status_api.problems import described, problem
 
 router = APIRouter(tags=["runs"], responses=with_problems())
@@ -76,7 +76,7 @@ def follow_log(
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many follow logs already", {"Retry-After": "30"})
     try:
         known = int(last_event_id) if last_event_id and last_event_id.isdecimal() else after
-        lines = follow(view, run_id, known)
+        lines = follow(view, run_id, known, wait=_wait_elsewhere)
         first = next(lines, _END)  # what cannot be followed is said before the stream begins
     except BaseException:
         _listeners.release()
@@ -87,13 +87,18 @@ def follow_log(
 _END = object()
 
 
+def _wait_elsewhere(_: float) -> None:
+    """Not in a thread: those are few, and answer all other requests."""
+
+
 async def _events(first: object, lines: Iterator[LogLine | None]) -> AsyncIterator[bytes]:
     try:
         if first is not _END:
             yield _event(first)
             async for line in iterate_in_threadpool(lines):
                 yield _event(line)
-                await asyncio.sleep(0)
+                if line is None:
+                    await asyncio.sleep(POLL_SECONDS)
         yield b"event: end\ndata: {}\n\n"
     finally:
         _listeners.release()

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from pageviews_core.records.published import Pulse, Top, Traffic, Trending
 from pageviews_core.records.run import Job, Trigger
+from status_api.access.guards import actor_of
 from status_api.api.answering import (
     LISTED,
     As,
@@ -207,8 +208,11 @@ def list_audit(
     cursor: Cursor = None,
     form: As = Format.json,
 ) -> Response:
-    """Every change, and every one that was refused; newest first."""
-    return many(request, notes.list_audit(view, who=who, action=action, limit=limit, cursor=cursor), form)
+    """Every change, and every one that was refused; newest first. Addresses are for operators."""
+    found = notes.list_audit(
+        view, who=who, action=action, limit=limit, cursor=cursor, with_addresses=actor_of(request).may_change
+    )
+    return many(request, found, form)
 
 
 def _published(request: Request, found: Pulse | Trending | Top | Traffic | None) -> Response:

@@ -20,7 +20,7 @@ SEARCH_SECONDS = 1.0
 _CONTEXT = 5
 """Lines shown before the first error."""
 _FIRST_ERRORS_KEPT = 64
-_POLL_SECONDS = 1.0
+POLL_SECONDS = 1.0
 _ERROR = re.compile(rb'"level": ?"(?:error|critical)"')
 
 
@@ -112,7 +112,7 @@ def follow(
         if ended:
             return
         yield None
-        wait(_POLL_SECONDS)
+        wait(POLL_SECONDS)
 
 
 def _searched(number: int, raw: bytes) -> str:
@@ -165,4 +165,4 @@ def _why_incomplete(state: str, *, dropped: bool) -> str | None:
     return "the store did not take all lines in time; where some were dropped a line says how many" if dropped else None
 
 
-__all__ = ["MOST_LINES", "LogLine", "LogPage", "follow", "raw_log", "read_log"]
+__all__ = ["MOST_LINES", "POLL_SECONDS", "LogLine", "LogPage", "follow", "raw_log", "read_log"]

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from pageviews_core.errors import PageviewsError
 from pageviews_core.hour import Hour
+from status_api.access.guards import actor_of
 from status_api.pages.filters import article_path
 from status_api.pages.render import cached, page, view_of
 from status_api.queries.assets import list_assets
@@ -40,7 +41,8 @@ class Hit(NamedTuple):
 def audit_page(request: Request, cursor: Annotated[str | None, Query(max_length=500)] = None) -> Response:
     if found := cached(request):
         return found
-    entries = list_audit(view_of(request), limit=_ENTRIES, cursor=cursor)
+    may_see = actor_of(request).may_change
+    entries = list_audit(view_of(request), limit=_ENTRIES, cursor=cursor, with_addresses=may_see)
     return page(request, "audit.html", entries=entries.items, older=entries.next_cursor)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from sqlite3 import Row
 from typing import Literal
 
 from ulid import ULID
@@ -110,9 +111,15 @@ def write_audit(
 
 
 def list_audit(
-    view: View, *, who: str | None = None, action: str | None = None, limit: int = 100, cursor: str | None = None
+    view: View,
+    *,
+    who: str | None = None,
+    action: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    with_addresses: bool = True,
 ) -> Page[AuditEntry]:
-    """Newest first. Raises BadCursor."""
+    """Newest first. Raises BadCursor. Where people came from is not for everybody who may look."""
     question = ["audit", who, action]
     before = position_of(question, cursor)[0] if cursor else "~"
     rows = view.index.rows(
@@ -120,8 +127,13 @@ def list_audit(
         "order by id desc limit ?",
         before, who, who, action, action, limit + 1,
     )  # fmt: skip
-    items = tuple(AuditEntry(**{**dict(row), "at": time_of(row["at"])}) for row in rows[:limit])
+    items = tuple(_entry(row, with_address=with_addresses) for row in rows[:limit])
     return Page(items=items, next_cursor=cursor_after(question, items[-1].id) if len(rows) > limit else None)
+
+
+def _entry(row: Row, *, with_address: bool) -> AuditEntry:
+    hidden = {} if with_address else {"address": None}
+    return AuditEntry(**{**dict(row), "at": time_of(row["at"]), **hidden})
 
 
 def _named(hours: tuple[Hour, ...]) -> str:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import httpx
 import psutil
-from playwright.sync_api import sync_playwright
+from playwright._impl._api_structures import RequestSizes
+from playwright.sync_api import Browser, sync_playwright
 
 from pageviews_core.clock import SystemClock
 from pageviews_core.object_store.local import LocalObjectStore
@@ -56,7 +57,7 @@ def measure_status_service(bench: Bench) -> None:
             paths = _paths(service)
             _ = [httpx.get(service.url + path, timeout=20) for path in paths]
             answers, peak = asyncio.run(_load(service, paths))
-            looks = [_look(service.url + path) for path in ("/", "/grid", "/runs", paths[3]) for _ in range(_LOOKS)]
+            looks = _look_at([service.url + path for path in ("/", "/grid", "/runs", paths[3]) for _ in range(_LOOKS)])
     _show(bench, first, filled, rest, peak, answers, looks)
 
 
@@ -135,23 +136,30 @@ class Look(NamedTuple):
     bytes: int
 
 
-def _look(url: str) -> Look:
-    """In a browser with nothing in its caches."""
+def _look_at(urls: list[str]) -> list[Look]:
+    """Each time in a browser that runs, and has nothing in its caches."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium(), args=["--no-sandbox", "--disable-quic", "--disable-background-networking"]
         )
         try:
-            page = browser.new_page()
-            requests = []
-            page.on("requestfinished", lambda request: requests.append(request.sizes()))
-            page.goto(url, wait_until="load")
-            while (painted := page.evaluate(_PAINTED)) is None:
-                page.wait_for_timeout(10)
-            size = sum(sizes["responseBodySize"] + sizes["responseHeadersSize"] for sizes in requests)
-            return Look(url, float(painted), len(requests), size)
+            return [_look(browser, url) for url in urls]
         finally:
             browser.close()
+
+
+def _look(browser: Browser, url: str) -> Look:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto("about:blank")
+    requests: list[RequestSizes] = []
+    page.on("requestfinished", lambda request: requests.append(request.sizes()))
+    page.goto(url, wait_until="load")
+    while (painted := page.evaluate(_PAINTED)) is None:
+        page.wait_for_timeout(10)
+    size = sum(sizes["responseBodySize"] + sizes["responseHeadersSize"] for sizes in requests)
+    context.close()
+    return Look(url, float(painted), len(requests), size)
 
 
 def _resident(service: StatusProcess) -> int:

@@ -37,6 +37,12 @@ def test_axes_end_at_a_round_number(value: float, ceiling: float) -> None:
     assert nice_ceiling(value) == ceiling
 
 
+def test_lines_are_told_apart_by_name() -> None:
+    two = line_chart([("desktop", (1, 2)), ("mobile", (2, 3))], "t", unit="views", first="f", last="l")
+    assert two.count(">desktop<") == two.count(">mobile<") == 2  # in the legend, and for a pointer
+    assert line_chart([("a", (1, 2))], "t", unit="u", first="f", last="l").count(">a<") == 1
+
+
 def test_names_are_text() -> None:
     hostile = '"><script>'
     for svg in (

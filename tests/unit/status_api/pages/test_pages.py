@@ -158,6 +158,10 @@ def test_secrets_are_not_among_the_settings(filled: Filled) -> None:
     assert text.count("set, and not shown") == 2
 
 
+def test_a_table_has_its_curl_line_with_the_address_that_was_asked_for(client: Client) -> None:
+    assert "'http://localhost/api/v1/runs'" in client.get("/runs").text
+
+
 def test_files_are_kept_by_their_content(client: Client) -> None:
     address = re.search(r'src="(/static/live.js\?\w+)"', client.get("/").text)
     assert address

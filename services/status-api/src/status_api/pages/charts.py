@@ -15,6 +15,7 @@ Values = Sequence[float | None]
 _WIDTH, _HEIGHT = 640, 160
 _LEFT, _BOTTOM, _TOP = 56, 20, 8
 _TICKS = 4
+_NAMES_A_ROW, _LEGEND_ROW = 4, 16
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,26 @@ def line_chart(
                 '<line class="median" x1="{l}" x2="{r}" y1="{y}" y2="{y}"><title>median {m} {u}</title></line>'
             ).format(l=_LEFT, r=right, y=y, m=number(round(middle, 1)), u=unit)
         )
-    return _svg(title, Markup("").join(parts), _HEIGHT)
+    rows = 0
+    if len(series) > 1:
+        parts.append(_legend([name for name, _ in series]))
+        rows = math.ceil(len(series) / _NAMES_A_ROW)
+    return _svg(title, Markup("").join(parts), _HEIGHT + rows * _LEGEND_ROW)
+
+
+def _legend(names: Sequence[str]) -> Markup:
+    """Below the axis: each line's colour with its name."""
+    parts = []
+    for index, name in enumerate(names):
+        x = _LEFT + (index % _NAMES_A_ROW) * (_WIDTH - _LEFT) // _NAMES_A_ROW
+        y = _HEIGHT + (index // _NAMES_A_ROW) * _LEGEND_ROW + 10
+        parts.append(
+            Markup(
+                '<line class="line s{c}" x1="{x}" x2="{x2}" y1="{y}" y2="{y}"></line>'
+                '<text class="label" x="{tx}" y="{ty}">{name}</text>'
+            ).format(c=index % 6, x=x, x2=x + 16, y=y, tx=x + 20, ty=y + 4, name=name[:16])
+        )
+    return Markup("").join(parts)
 
 
 def share_bar(parts: Sequence[tuple[str, float]], label: str, *, width: int = 240) -> Markup:

@@ -82,7 +82,7 @@ def page(request: Request, template: str, *, status: int = 200, forms: bool = Fa
             csrf=csrf_token(request) if forms else _csrf(request),
             now=view.now(),
             path=request.url.path,
-            address=_address(request),
+            base=str(request.base_url).rstrip("/"),
             navigation=NAVIGATION,
             status=read_status(view),
             version=__version__,
@@ -107,7 +107,7 @@ def _key(request: Request) -> tuple[object, ...]:
     view = request.state.view
     store = view.index.store
     return (
-        request.url.path, request.url.query, actor_of(request).name, actor_of(request).role, _csrf(request),
+        str(request.url), actor_of(request).name, actor_of(request).role, _csrf(request),
         view.index.version, view.index.filling, store.up, view.now().replace(second=0, microsecond=0),
     )  # fmt: skip
 
@@ -121,10 +121,6 @@ def _csrf(request: Request) -> str:
 def _cache(request: Request) -> PageCache:
     cache: PageCache = request.state.view.extracts.get("pages", "cache", PageCache, at_most=1)
     return cache
-
-
-def _address(request: Request) -> str:
-    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ from status_api.access.actor import Actor
 from status_api.access.guards import require_operator
 from status_api.api.answering import CHANGING, Looking
 from status_api.problems import described, problem
-from status_api.queries import hours, notes, requests, schedules
+from status_api.queries import hours, notes, plans, requests, schedules
 
 router = APIRouter(responses=CHANGING)
 
@@ -42,14 +42,14 @@ class NewNote(BaseModel):
     status_code=202,
     response_model=requests.RequestSummary,
     responses={
-        200: {"model": requests.Plan, "description": "With `dry_run`: what would be done"},
+        200: {"model": plans.Plan, "description": "With `dry_run`: what would be done"},
         409: described("What would be done is not what the dry run said; `plan` has the new one"),
     },
 )
 def create_request(
     view: Looking,
     actor: Operator,
-    order: Annotated[requests.Order, Body()],
+    order: Annotated[plans.Order, Body()],
     dry_run: Annotated[bool, Query(description="Say what would be done, and do nothing")] = False,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
@@ -57,11 +57,11 @@ def create_request(
     `watch` within seconds."""
     try:
         if dry_run:
-            return _answer(requests.plan_order(view, order), HTTPStatus.OK)
+            return _answer(plans.plan_order(view, order), HTTPStatus.OK)
         made = requests.submit(view, order, actor, idempotency_key=idempotency_key)
     except requests.PlanChanged as exc:
         return problem(HTTPStatus.CONFLICT, str(exc), plan=exc.plan.model_dump(mode="json"))
-    except (requests.OrderRefused, requests.KeyReused) as exc:
+    except (plans.OrderRefused, requests.KeyReused) as exc:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(exc))
     return _answer(made, HTTPStatus.ACCEPTED, {"Location": f"/api/v1/requests/{made.id}"})
 
@@ -74,7 +74,7 @@ def create_request(
     response_model=requests.RequestSummary,
 )
 def cancel_request(view: Looking, actor: Operator, request_id: RequestId) -> Response:
-    return _order(view, actor, requests.Order(want="cancel", of=request_id))
+    return _order(view, actor, plans.Order(want="cancel", of=request_id))
 
 
 @router.post(
@@ -86,7 +86,7 @@ def cancel_request(view: Looking, actor: Operator, request_id: RequestId) -> Res
 )
 def retry_request(view: Looking, actor: Operator, request_id: RequestId) -> Response:
     """The hours of the request that have failed, once more."""
-    return _order(view, actor, requests.Order(want="retry_failed", of=request_id))
+    return _order(view, actor, plans.Order(want="retry_failed", of=request_id))
 
 
 @router.post(
@@ -123,10 +123,10 @@ def resume_schedule(view: Looking, actor: Operator, job: Job) -> Response:
     return _answer(schedules.set_suspended(view, job, False, actor), HTTPStatus.OK)
 
 
-def _order(view: Looking, actor: Actor, order: requests.Order) -> Response:
+def _order(view: Looking, actor: Actor, order: plans.Order) -> Response:
     try:
         made = requests.submit(view, order, actor)
-    except requests.OrderRefused as exc:
+    except plans.OrderRefused as exc:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(exc))
     return _answer(made, HTTPStatus.ACCEPTED, {"Location": f"/api/v1/requests/{made.id}"})
 

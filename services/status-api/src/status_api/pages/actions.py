@@ -19,7 +19,8 @@ from status_api.pages.errors import html_problem
 from status_api.pages.render import view_of
 from status_api.pages.work import order_of
 from status_api.queries.notes import NoteRefused, add_note
-from status_api.queries.requests import KeyReused, OrderRefused, PlanChanged, submit
+from status_api.queries.plans import OrderRefused
+from status_api.queries.requests import KeyReused, PlanChanged, submit
 from status_api.queries.schedules import set_suspended
 
 router = APIRouter(prefix="/actions", include_in_schema=False)

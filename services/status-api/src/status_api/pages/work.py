@@ -12,7 +12,8 @@ from starlette.responses import Response
 from pageviews_core.hour import Hour
 from status_api.pages.render import cached, page, view_of
 from status_api.queries.answers import NotFound
-from status_api.queries.requests import Order, OrderRefused, Plan, list_requests, plan_order, read_request
+from status_api.queries.plans import Order, OrderRefused, Plan, plan_order
+from status_api.queries.requests import list_requests, read_request
 from status_api.queries.schedules import read_schedules
 from status_api.view import View
 

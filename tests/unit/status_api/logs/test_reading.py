@@ -80,6 +80,13 @@ def test_the_first_error_comes_with_some_lines_before_it(filled: Filled, joined:
     assert page.levels == ({"info": 18, "error": 2} if joined else {})
 
 
+@pytest.mark.parametrize("joined", [True, False])
+def test_an_error_in_the_very_last_line_is_found(filled: Filled, joined: bool) -> None:
+    lines = [line(number) for number in range(1, 9)] + [line(9, level="critical")]
+    write(filled, lines[:4], lines[4:], joined=joined, state="failed")
+    assert read_log(filled.view, RUN).first_error == 9
+
+
 def test_filters_by_level_step_model_and_search(filled: Filled) -> None:
     write(
         filled,

@@ -15,6 +15,7 @@ from pageviews_core.object_store.base import ObjectNotFound
 from pageviews_core.run_log_join import LogIndex, index_key, joined_key, segments_prefix
 from status_api.view import View
 
+_PIECE = 1 << 20
 _SEGMENTS_KEPT = 4_096
 """Line counts, a few bytes each: segments never change."""
 
@@ -80,7 +81,7 @@ class JoinedLines:
 
     def raw(self) -> Iterator[bytes]:
         with self._open(0) as stream, gzip.open(stream) as content:
-            while piece := content.read(1 << 16):
+            while piece := content.read(_PIECE):
                 yield piece
 
     def _open(self, offset: int) -> BinaryIO:
@@ -111,7 +112,8 @@ class SegmentLines:
 
     def raw(self) -> Iterator[bytes]:
         for key in self._segments:
-            yield self._body(key).data
+            data = self._body(key).data
+            yield data if data.endswith(b"\n") or not data else data + b"\n"
 
     def _count(self, key: str) -> int:
         return self._view.extracts.get(

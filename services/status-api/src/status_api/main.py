@@ -20,6 +20,7 @@ from status_api.api.documents import describe, mount_swagger_ui
 from status_api.api.documents import router as documents
 from status_api.index.open import open_index
 from status_api.pages.errors import html_problem
+from status_api.pages.render import style_digest
 from status_api.problems import answer_with_problems
 from status_api.readiness import Readiness
 from status_api.settings import StatusSettings
@@ -69,5 +70,5 @@ def create_app(settings: StatusSettings, clock: Clock | None = None) -> FastAPI:
     mount_swagger_ui(app)
     pages.mount_static(app)
     describe(app)
-    app.add_middleware(Guard, access=Access(settings, ticking))
+    app.add_middleware(Guard, access=Access(settings, ticking), style_digest=style_digest())
     return app

@@ -121,8 +121,8 @@ def _hours(view: View, meta: Mapping[str, str]) -> Iterator[Metric]:
         )
     yield _one(
         "pageviews_expected_hour_timestamp_seconds",
-        "End of the newest hour that is over, published or not, since the epoch.",
-        Hour.newest_ended(now).ended_at.timestamp(),
+        "End of the newest hour that is over and wanted, published or not, since the epoch.",
+        min(Hour.newest_ended(now), view.settings.end or Hour.newest_ended(now)).ended_at.timestamp(),
     )
     # Whatever the hour's state: between two attempts it flips to running and back. Not published yet is no failure.
     [row] = view.index.rows(

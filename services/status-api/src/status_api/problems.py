@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pageviews_core.errors import PageviewsError
-from status_api.queries.answers import BadCursor, NotFound
+from status_api.queries.answers import BadCursor, NoTable, NotFound
 
 MEDIA_TYPE = "application/problem+json"
 _INPUT_SHOWN = 100
@@ -102,6 +102,7 @@ def answer_with_problems(app: FastAPI, as_page: HtmlProblem) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(NotFound, not_found)
     app.add_exception_handler(BadCursor, unprocessable)
+    app.add_exception_handler(NoTable, unprocessable)
     app.add_exception_handler(PageviewsError, unavailable)
     app.add_exception_handler(Exception, bug)
 

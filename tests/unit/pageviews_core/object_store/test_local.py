@@ -179,3 +179,29 @@ def test_a_file_in_the_stores_place_is_a_matter_of_configuration(tmp_path: Path,
     store = LocalObjectStore(tmp_path / "occupied" / below)
     with pytest.raises(ConfigurationError, match="PAGEVIEWS_STORE_URL"):
         store.put("a/b", b"")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: list(store.list("")),
+        lambda store: store.get("a"),
+        lambda store: store.head("a"),
+    ],
+)
+def test_a_folder_that_was_there_and_is_gone_is_no_empty_store(
+    store: LocalObjectStore, root: Path, ask: Callable[[LocalObjectStore], object]
+) -> None:
+    store.put("a", b"x")
+    assert [info.key for info in store.list("")] == ["a"]
+    root.rename(root.with_name("elsewhere"))
+    with pytest.raises(StoreUnavailable, match="is gone"):
+        ask(store)
+    root.with_name("elsewhere").rename(root)
+    ask(store)
+
+
+def test_a_file_in_the_stores_place_cannot_be_listed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="is a file"):
+        list(LocalObjectStore(tmp_path / "file").list(""))

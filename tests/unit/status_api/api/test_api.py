@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,20 @@ def test_a_list_as_csv_is_safe_to_open_in_a_spreadsheet(client: Client, filled: 
     assert response.headers["content-type"].startswith("text/csv")
     (row,) = csv.DictReader(io.StringIO(response.text))
     assert (row["id"], row["error"]) == (run_id(7), "'=1+1")
+
+
+def test_a_table_of_an_answer_is_to_be_had_as_csv(client: Client) -> None:
+    path = f"/api/v1/hours/{NEWEST + -2}"
+    found = client.get(path).json()["ingested"]
+    (row,) = csv.DictReader(io.StringIO(client.get(f"{path}?format=csv&table=ingested").text))
+    assert (row["run_id"], row["views"]) == (found[0]["run_id"], str(found[0]["views"]))
+    assert json.loads(row["source"]) == found[0]["source"]
+    none = client.get(f"{path}?format=csv&table=ingested.0.control.differences")
+    assert (none.status_code, none.text) == (200, "")
+    for wrong in ("", "nothing", "ingested.7", "hour.state", "ingested.0"):
+        refused = client.get(f"{path}?format=csv&table={wrong}")
+        assert (refused.status_code, refused.headers["content-type"]) == (422, PROBLEM)
+        assert "ingested, transformed, failures" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(

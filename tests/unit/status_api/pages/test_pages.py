@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,13 +43,23 @@ def client(filled: Filled) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
+def test_its_tables_are_to_be_had_as_csv(client: Client, path: str) -> None:
+    links = re.findall(r'href="([^"]*format=csv[^"]*)"', client.get(path, accept="text/html").text)
+    for link in map(html.unescape, links):
+        answer = client.get(link)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/csv; charset=utf-8"), link
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
 def test_a_page_has_one_heading_and_nothing_that_its_policy_forbids(client: Client, path: str) -> None:
     response = client.get(path, accept="text/html")
     assert response.status_code == 200
     text = response.text
     assert len(re.findall(r"<h1[ >]", text)) == 1
     assert " style=" not in text
-    assert "<style" not in text
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(html.unescape(style).encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in response.headers["content-security-policy"]
     assert re.findall(r"<script(?![^>]*src=)", text) == []
     assert re.findall(r"\son\w+=", text) == []
     assert "<script>alert" not in text

@@ -47,6 +47,7 @@ class LocalObjectStore:
     def __init__(self, root: Path, *, mount_table: Callable[[], str] = read_mount_table) -> None:
         """Touches nothing. Raises ConfigurationError for a folder on a network file system."""
         self._root = root.resolve()
+        self._was_there = False
         refuse_network_file_system(self._root, mount_table())
         self.url = self._root.as_uri()
 
@@ -77,6 +78,7 @@ class LocalObjectStore:
             try:
                 file = self._path(key).open("rb")
             except _NO_OBJECT:
+                self._look_for_root()
                 raise ObjectNotFound(key) from None
             file.seek(offset)
             return file
@@ -88,10 +90,12 @@ class LocalObjectStore:
             except IsADirectoryError:
                 status = None
         if status is None:
+            self._look_for_root()
             raise ObjectNotFound(key)
         return _info(key, status)
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        self._look_for_root()
         with self._explained(prefix):
             for key, status in walk(self._root, prefix, start_after):
                 yield _info(key, status)
@@ -186,15 +190,29 @@ class LocalObjectStore:
             raise
         except (IsADirectoryError, NotADirectoryError) as exc:
             if self._root_is_no_folder():
-                raise ConfigurationError(
-                    f"the object store {self._root} is a file, or lies below one: set PAGEVIEWS_STORE_URL or "
-                    "LOCAL_DATA_DIR to a folder"
-                ) from exc
+                raise self._no_folder() from exc
             raise ValueError(f"{key!r} cannot be a key here: it, or a part of it, is a folder of other keys") from exc
         except TimeoutError as exc:
             raise StoreUnavailable(f"the object store at {self._root} does not answer: {exc}") from exc
         except OSError as exc:
             raise self._translated(exc, key) from exc
+
+    def _look_for_root(self) -> None:
+        """A folder that has not been made yet is an empty store; one that was there and is gone is not."""
+        if self._root.is_dir():
+            self._was_there = True
+        elif self._was_there:
+            raise StoreUnavailable(
+                f"the object store {self._root} was there and is gone: see that its volume is mounted"
+            )
+        elif self._root_is_no_folder():
+            raise self._no_folder()
+
+    def _no_folder(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"the object store {self._root} is a file, or lies below one: set PAGEVIEWS_STORE_URL or "
+            "LOCAL_DATA_DIR to a folder"
+        )
 
     def _root_is_no_folder(self) -> bool:
         return any(place.exists() and not place.is_dir() for place in (self._root, *self._root.parents))

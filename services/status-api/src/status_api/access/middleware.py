@@ -22,10 +22,10 @@ OPEN = (*PROBES, "/version", "/sign-in", "/static/")
 DOCS = "/api/v1/docs"
 
 _POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; style-src 'self'{style}; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-_DOCS_POLICY = _POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+_DOCS_POLICY = _POLICY.format(style=" 'unsafe-inline'")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -36,11 +36,15 @@ _HEADERS = {
 
 
 class Guard:
-    """Outermost of ours: everything that leaves gets the headers, the refusals too."""
+    """Outermost of ours: everything that leaves gets the headers, the refusals too.
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    `style_digest` is that of the one style sheet which pages carry within them, as Content-Security-Policy writes it.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access, style_digest: str) -> None:
         self._app = app
         self._access = access
+        self._policy = _POLICY.format(style=f" '{style_digest}'")
         self._hosts = {host.lower() for host in named(access.settings.allowed_hosts)}
         self._hosts.add(access.settings.host.lower())
 
@@ -96,7 +100,7 @@ class Guard:
     def _add_headers(self, scope: Scope, headers: MutableHeaders) -> None:
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
-        headers.setdefault("Content-Security-Policy", _DOCS_POLICY if scope["path"].startswith(DOCS) else _POLICY)
+        headers.setdefault("Content-Security-Policy", _DOCS_POLICY if scope["path"].startswith(DOCS) else self._policy)
         headers.setdefault("Cache-Control", "no-store")
         visitor = scope["state"].get("new_visitor")
         if visitor:

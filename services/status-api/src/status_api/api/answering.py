@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
@@ -13,10 +14,11 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 from pydantic.functional_validators import AfterValidator
+from pydantic_core import to_jsonable_python
 
 from pageviews_core.hour import Hour
 from status_api.problems import described
-from status_api.queries.answers import Page
+from status_api.queries.answers import NoTable, Page
 from status_api.view import View
 
 MOST_ITEMS = 1_000
@@ -61,6 +63,20 @@ Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` 
 As = Annotated[Format, Query(alias="format", description="`csv` gives the page's items as a table")]
 
 
+def _shape(
+    form: Annotated[Format, Query(alias="format", description="`csv` gives one table of the answer")] = Format.json,
+    table: Annotated[
+        str,
+        Query(max_length=100, description="With `csv`: which list of the answer, by its path", examples=["steps"]),
+    ] = "",
+) -> str | None:
+    return table if form is Format.csv else None
+
+
+Shape = Annotated[str | None, Depends(_shape)]
+"""The table that is asked for as CSV; None for the whole answer as JSON."""
+
+
 def parsed(text: str | None) -> Hour | None:
     return Hour.parse(text) if text else None
 
@@ -75,8 +91,10 @@ def _view(request: Request) -> View:
 Looking = Annotated[View, Depends(_view)]
 
 
-def one(request: Request, answer: BaseModel | tuple[BaseModel, ...] | None) -> Response:
-    """JSON with an ETag, or 304."""
+def one(request: Request, answer: BaseModel | tuple[BaseModel, ...] | None, table: Shape = None) -> Response:
+    """JSON with an ETag, or 304; of a table, CSV. Raises NoTable."""
+    if table is not None:
+        return _as_csv(_table(answer, table))
     if isinstance(answer, tuple):
         content = b"[" + b",".join(item.model_dump_json().encode() for item in answer) + b"]"
     else:
@@ -98,13 +116,36 @@ def many(request: Request, page: Page[Any], form: Format) -> Response:
     return response
 
 
-def _as_csv(items: tuple[BaseModel, ...]) -> Response:
+def _table(answer: object, path: str) -> tuple[Any, ...]:
+    found = answer
+    for part in path.split(".") if path else ():
+        if isinstance(found, tuple) and part.isascii() and part.isdecimal() and int(part) < len(found):
+            found = found[int(part)]
+        elif isinstance(found, BaseModel) and part in type(found).model_fields:
+            found = getattr(found, part)
+        else:
+            raise NoTable(f"there is no {part!r} in {path!r}; tables here: {_tables(answer)}")
+        if found is None:
+            return ()  # what is null has no rows
+    if not isinstance(found, tuple):
+        raise NoTable(f"{path!r} is no table; tables here: {_tables(answer)}")
+    return found
+
+
+def _tables(answer: object) -> str:
+    fields = type(answer).model_fields if isinstance(answer, BaseModel) else ()
+    return ", ".join(name for name in fields if isinstance(getattr(answer, name), tuple)) or "none"
+
+
+def _as_csv(items: tuple[Any, ...]) -> Response:
+    """Of models with their fields' names above, of lists and plain values without."""
     text = io.StringIO()
     writer = csv.writer(text)
-    rows = [item.model_dump(mode="json") for item in items]
-    if rows:
-        writer.writerow(rows[0])
-        writer.writerows([[_cell(value) for value in row.values()] for row in rows])
+    if items and isinstance(items[0], BaseModel):
+        writer.writerow(type(items[0]).model_fields)
+    for item in items:
+        row = item.model_dump(mode="json").values() if isinstance(item, BaseModel) else to_jsonable_python(item)
+        writer.writerow(map(_cell, row if isinstance(item, BaseModel | tuple) else [row]))
     return Response(
         text.getvalue(), media_type="text/csv; charset=utf-8", headers={"Cache-Control": "private, no-cache"}
     )
@@ -112,6 +153,8 @@ def _as_csv(items: tuple[BaseModel, ...]) -> Response:
 
 def _cell(value: Any) -> Any:
     """A text that a spreadsheet would take for a formula is made plain."""
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, dict | list) for each in value)):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list | tuple):
         value = " ".join(map(str, value))
     if isinstance(value, str) and value.startswith(_FORMULA):

@@ -19,6 +19,7 @@ from status_api.api.answering import (
     HourText,
     Limit,
     Looking,
+    Shape,
     many,
     one,
     parsed,
@@ -34,10 +35,10 @@ RunId = Annotated[str, Path(max_length=26, description="A run's ULID")]
 HourPath = Annotated[HourText, Path(description="A UTC hour by its start, `YYYY-MM-DDTHH`")]
 
 
-@router.get("/status", operation_id="getStatus", tags=["status"], response_model=status.Status)
-def get_status(request: Request, view: Looking) -> Response:
+@router.get("/status", operation_id="getStatus", tags=["status"], response_model=status.Status, responses=LISTED)
+def get_status(request: Request, view: Looking, table: Shape) -> Response:
     """Health, freshness, and what needs somebody, in one answer."""
-    return one(request, status.read_status(view))
+    return one(request, status.read_status(view), table)
 
 
 @router.get(
@@ -61,12 +62,12 @@ def list_hours(
     return many(request, found, form)
 
 
-@router.get("/hours/{hour}", operation_id="getHour", tags=["hours"], response_model=hours.HourDetail)
-def get_hour(request: Request, view: Looking, hour: HourPath) -> Response:
+@router.get("/hours/{hour}", operation_id="getHour", tags=["hours"], response_model=hours.HourDetail, responses=LISTED)
+def get_hour(request: Request, view: Looking, table: Shape, hour: HourPath) -> Response:
     """Every stage and generation of an hour, its attempts, runs, objects and notes."""
     found = parsed(hour)
     assert found
-    return one(request, hours.read_hour(view, found))
+    return one(request, hours.read_hour(view, found), table)
 
 
 @router.get("/runs", operation_id="listRuns", tags=["runs"], response_model=Page[runs.RunSummary], responses=LISTED)
@@ -92,74 +93,91 @@ def list_runs(
     return many(request, found, form)
 
 
-@router.get("/runs/{run_id}", operation_id="getRun", tags=["runs"], response_model=runs.RunDetail)
-def get_run(request: Request, view: Looking, run_id: RunId) -> Response:
+@router.get("/runs/{run_id}", operation_id="getRun", tags=["runs"], response_model=runs.RunDetail, responses=LISTED)
+def get_run(request: Request, view: Looking, table: Shape, run_id: RunId) -> Response:
     """Its steps with their times, its error with the trace, and what dbt said of each model and test."""
-    return one(request, runs.read_run(view, run_id))
-
-
-@router.get("/assets", operation_id="listAssets", tags=["assets"], response_model=tuple[assets.Asset, ...])
-def list_assets(request: Request, view: Looking) -> Response:
-    """Of the newest build; empty before the first."""
-    return one(request, assets.list_assets(view))
-
-
-@router.get("/assets/{name}", operation_id="getAsset", tags=["assets"], response_model=assets.AssetDetail)
-def get_asset(request: Request, view: Looking, name: Annotated[str, Path(max_length=200)]) -> Response:
-    return one(request, assets.read_asset(view, name))
-
-
-@router.get("/lineage", operation_id="getLineage", tags=["assets"], response_model=assets.Lineage)
-def get_lineage(request: Request, view: Looking) -> Response:
-    """The graph of assets in layers, sources at the left."""
-    return one(request, assets.read_lineage(view))
+    return one(request, runs.read_run(view, run_id), table)
 
 
 @router.get(
-    "/schedules", operation_id="listSchedules", tags=["schedules"], response_model=tuple[schedules.Schedule, ...]
+    "/assets", operation_id="listAssets", tags=["assets"], response_model=tuple[assets.Asset, ...], responses=LISTED
 )
-def list_schedules(request: Request, view: Looking) -> Response:
-    return one(request, schedules.read_schedules(view))
-
-
-@router.get("/insights", operation_id="getPublished", tags=["insights"], response_model=insights.Published)
-def get_published(request: Request, view: Looking) -> Response:
-    """Which results are published, and of when."""
-    return one(request, insights.read_published(view))
-
-
-@router.get("/insights/pulse", operation_id="getPulse", tags=["insights"], response_model=Pulse)
-def get_pulse(request: Request, view: Looking) -> Response:
-    return _published(request, insights.read_pulse(view))
-
-
-@router.get("/insights/trending", operation_id="getTrending", tags=["insights"], response_model=Trending)
-def get_trending(request: Request, view: Looking) -> Response:
-    return _published(request, insights.read_trending(view))
-
-
-@router.get("/insights/top", operation_id="getTop", tags=["insights"], response_model=Top)
-def get_top(request: Request, view: Looking) -> Response:
-    return _published(request, insights.read_top(view))
-
-
-@router.get("/insights/traffic", operation_id="getTraffic", tags=["insights"], response_model=Traffic)
-def get_traffic(request: Request, view: Looking) -> Response:
-    return _published(request, insights.read_traffic(view))
+def list_assets(request: Request, view: Looking, table: Shape) -> Response:
+    """Of the newest build; empty before the first."""
+    return one(request, assets.list_assets(view), table)
 
 
 @router.get(
-    "/articles/{project}/{title:path}", operation_id="getArticle", tags=["insights"], response_model=insights.Article
+    "/assets/{name}", operation_id="getAsset", tags=["assets"], response_model=assets.AssetDetail, responses=LISTED
+)
+def get_asset(request: Request, view: Looking, table: Shape, name: Annotated[str, Path(max_length=200)]) -> Response:
+    return one(request, assets.read_asset(view, name), table)
+
+
+@router.get("/lineage", operation_id="getLineage", tags=["assets"], response_model=assets.Lineage, responses=LISTED)
+def get_lineage(request: Request, view: Looking, table: Shape) -> Response:
+    """The graph of assets in layers, sources at the left."""
+    return one(request, assets.read_lineage(view), table)
+
+
+@router.get(
+    "/schedules",
+    operation_id="listSchedules",
+    tags=["schedules"],
+    response_model=tuple[schedules.Schedule, ...],
+    responses=LISTED,
+)
+def list_schedules(request: Request, view: Looking, table: Shape) -> Response:
+    return one(request, schedules.read_schedules(view), table)
+
+
+@router.get(
+    "/insights", operation_id="getPublished", tags=["insights"], response_model=insights.Published, responses=LISTED
+)
+def get_published(request: Request, view: Looking, table: Shape) -> Response:
+    """Which results are published, and of when."""
+    return one(request, insights.read_published(view), table)
+
+
+@router.get("/insights/pulse", operation_id="getPulse", tags=["insights"], response_model=Pulse, responses=LISTED)
+def get_pulse(request: Request, view: Looking, table: Shape) -> Response:
+    return _published(request, insights.read_pulse(view), table)
+
+
+@router.get(
+    "/insights/trending", operation_id="getTrending", tags=["insights"], response_model=Trending, responses=LISTED
+)
+def get_trending(request: Request, view: Looking, table: Shape) -> Response:
+    return _published(request, insights.read_trending(view), table)
+
+
+@router.get("/insights/top", operation_id="getTop", tags=["insights"], response_model=Top, responses=LISTED)
+def get_top(request: Request, view: Looking, table: Shape) -> Response:
+    return _published(request, insights.read_top(view), table)
+
+
+@router.get("/insights/traffic", operation_id="getTraffic", tags=["insights"], response_model=Traffic, responses=LISTED)
+def get_traffic(request: Request, view: Looking, table: Shape) -> Response:
+    return _published(request, insights.read_traffic(view), table)
+
+
+@router.get(
+    "/articles/{project}/{title:path}",
+    operation_id="getArticle",
+    tags=["insights"],
+    response_model=insights.Article,
+    responses=LISTED,
 )
 def get_article(
     request: Request,
     view: Looking,
+    table: Shape,
     project: Annotated[str, Path(max_length=63, examples=["en.wikipedia"])],
     title: Annotated[str, Path(max_length=2_000, examples=["Olympic_Games"])],
 ) -> Response:
     """Its series, where the article is followed; else the SQL that asks the warehouse."""
     try:
-        return one(request, insights.read_article(view, project, title))
+        return one(request, insights.read_article(view, project, title), table)
     except ValueError as exc:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(exc))
 
@@ -184,11 +202,17 @@ def list_requests(
 
 
 @router.get(
-    "/requests/{request_id}", operation_id="getRequest", tags=["requests"], response_model=requests.RequestDetail
+    "/requests/{request_id}",
+    operation_id="getRequest",
+    tags=["requests"],
+    response_model=requests.RequestDetail,
+    responses=LISTED,
 )
-def get_request(request: Request, view: Looking, request_id: Annotated[str, Path(max_length=26)]) -> Response:
+def get_request(
+    request: Request, view: Looking, table: Shape, request_id: Annotated[str, Path(max_length=26)]
+) -> Response:
     """With the state, and the run, of each hour."""
-    return one(request, requests.read_request(view, request_id))
+    return one(request, requests.read_request(view, request_id), table)
 
 
 @router.get("/notes", operation_id="listNotes", tags=["notes"], response_model=Page[hours.Note], responses=LISTED)
@@ -198,7 +222,13 @@ def list_notes(
     return many(request, notes.list_notes(view, limit=limit, cursor=cursor), form)
 
 
-@router.get("/audit", operation_id="listAudit", tags=["audit"], response_model=Page[notes.AuditEntry], responses=LISTED)
+@router.get(
+    "/audit",
+    operation_id="listAudit",
+    tags=["audit"],
+    response_model=Page[notes.AuditEntry],
+    responses=LISTED,
+)
 def list_audit(
     request: Request,
     view: Looking,
@@ -215,7 +245,7 @@ def list_audit(
     return many(request, found, form)
 
 
-def _published(request: Request, found: Pulse | Trending | Top | Traffic | None) -> Response:
+def _published(request: Request, found: Pulse | Trending | Top | Traffic | None, table: str | None) -> Response:
     if found is None:
         raise NotFound("nothing is published yet: the first build does that")
-    return one(request, found)
+    return one(request, found, table)

@@ -37,3 +37,7 @@ class NotFound(Exception):
 
 class BadCursor(Exception):
     """The cursor was not made by this question."""
+
+
+class NoTable(Exception):
+    """The answer holds no such table; the text says which there are."""

@@ -177,5 +177,6 @@ def _sql(schema: str, project: str, title: str) -> str:
 
 
 def _literal(text: str) -> str:
-    quoted = text.replace("'", "''")
+    """For both engines: a backslash is one in DuckDB's literals, and begins an escape in Snowflake's."""
+    quoted = text.replace("'", "''").replace("\\", "' || chr(92) || '")
     return f"'{quoted}'"

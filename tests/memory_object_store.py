@@ -95,7 +95,7 @@ class InMemoryObjectStore:
     def delete(self, key: str, *, etag: str | None = None) -> None:
         self._begin("delete", key)
         with self._lock:
-            if etag is not None:
+            if etag is not None and key in self._objects:
                 self._require(key, etag)
             if self._objects.pop(key, None) is not None:
                 self._keys.remove(key)

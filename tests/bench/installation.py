@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pageviews_core import keys
 from pageviews_core.hour import Hour
 from pageviews_core.journal import Journal
-from pageviews_core.object_store import open_object_store
+from pageviews_core.object_store.local import LocalObjectStore
 from pageviews_core.records.control import Tick
 from pageviews_core.records.run import Job, RunRecord
 from tests.bench.process import Measured, run_measured
@@ -50,7 +50,7 @@ class Installation:
 
     @property
     def journal(self) -> Journal:
-        return Journal(open_object_store((self.folder / "objects").absolute().as_uri()))
+        return Journal(LocalObjectStore(self.folder / "objects"))
 
     @property
     def warehouse(self) -> Path:

@@ -14,7 +14,7 @@ from pageviews_core.failures import Failures
 from pageviews_core.hour import Hour
 from pageviews_core.journal import Journal
 from pageviews_core.markers import newest_generations, read_ingested
-from pageviews_core.object_store import open_object_store
+from pageviews_core.object_store.local import LocalObjectStore
 
 _STAGES = (
     ("raw table", "raw_wikipedia_pageviews", "count_views"),
@@ -58,7 +58,7 @@ def marked(journal: Journal) -> Totals:
 
 def show(console: Console, folder: Path, hours: Sequence[Hour], served: Totals) -> bool:
     """Prints all of it; True if every hour is complete and every stage agrees with what was served."""
-    journal = Journal(open_object_store((folder / "objects").absolute().as_uri()))
+    journal = Journal(LocalObjectStore(folder / "objects"))
     by_state = states(journal, hours)
     console.print(
         "\n[bold]Hours by state[/]  " + ", ".join(f"{len(found)} {state}" for state, found in by_state.items())

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests run beside Python: Chromium, and promtool from Debian's prometheus. Installs what is missing where it may
+# What the tests run beside Python: Chromium, promtool from Debian's prometheus, and versitygw (S3) where Go is at hand. Installs what is missing where it may
 # (the folder given takes what needs no root), and says in one line what to do where it may not.
 #   system_tools.sh FOLDER
 set -euo pipefail
@@ -36,3 +36,12 @@ if ! promtool_found; then
     fi
     promtool_found || { echo "promtool is missing: install Prometheus (Debian: apt-get install prometheus)" >&2; exit 1; }
 fi
+
+versitygw_found() { command -v versitygw >/dev/null || [ -x "$folder/versitygw" ]; }
+
+if ! versitygw_found && command -v go >/dev/null; then
+    echo "Building versitygw for the tests of the object store" >&2
+    mkdir -p "$folder"
+    GOBIN="$(realpath "$folder")" go install github.com/versity/versitygw/cmd/versitygw@v1.8.0 >/dev/null 2>&1 || true
+fi
+versitygw_found || echo "versitygw is missing: S3 is tried on moto's server alone; with Go installed, versitygw is built" >&2

@@ -30,6 +30,7 @@ from pageviews_core.job.run import Run
 from pageviews_core.lease import Leases
 from pageviews_core.object_store import open_object_store
 from pageviews_core.object_store.base import Body, ObjectInfo, ObjectStore
+from pageviews_core.settings import CoreSettings
 from pageviews_core.warehouse.duckdb import DuckDBWarehouse
 from transformer import dbt_build
 
@@ -186,8 +187,8 @@ def faulty_batch(fault: Fault) -> None:
 
 
 def _in_store_and_commit(points: Points) -> None:
-    def opened(url: str) -> ObjectStore:
-        return FaultingStore(open_object_store(url), points)
+    def opened(settings: CoreSettings) -> ObjectStore:
+        return FaultingStore(open_object_store(settings), points)
 
     for module in (pageviews_core.job.cli, transformer.batch):
         setattr(module, "open_object_store", opened)  # noqa: B010 - as above

@@ -70,7 +70,16 @@ class CoreSettings(BaseSettings):
         Path("data"), validation_alias=AliasChoices("LOCAL_DATA_DIR"), description="Where everything lives by default"
     )
     store_url: str = Field(
-        "", description="The object store; `file://` and a folder. Default: `objects` in LOCAL_DATA_DIR"
+        "",
+        description="The object store: `file:///folder` or `s3://bucket/prefix`. Default: `objects` in LOCAL_DATA_DIR",
+    )
+    s3_endpoint_url: str | None = Field(
+        None, pattern=r"^https?://[^/@?#]+/?$", description="An S3 that is not Amazon's, such as http://127.0.0.1:7070"
+    )
+    s3_region: str | None = Field(None, description="The bucket's region. Default: AWS_REGION, or the profile's")
+    s3_path_style: bool = Field(False, description="Bucket in the path, not in the host name: most S3 on premises")
+    s3_kms_key_id: str | None = Field(
+        None, description="KMS key that objects are encrypted with. Default: the bucket's"
     )
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else JSON")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level written")

@@ -53,7 +53,7 @@ def build_cli() -> typer.Typer:
         with _exiting():
             settings = _start()
             _say("settings", f"to serve on {settings.host}, port {settings.port}")
-            store = open_object_store(settings.object_store_url())
+            store = open_object_store(settings)
             error = ask(store)
             _say("object store", str(error or store.url), passed=error is None)
             _exit(error.exit_code if error else ExitCode.DONE)

@@ -47,7 +47,7 @@ def create_app(settings: StatusSettings, clock: Clock | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         current_default_thread_limiter().total_tokens = _THREADS
-        store = open_object_store(settings.object_store_url())
+        store = open_object_store(settings)
         with open_index(store, settings, ticking) as index:
             yield {"readiness": Readiness(store), "view": View(index, store, ticking, settings)}
 

@@ -27,7 +27,7 @@ def serve(settings: StatusSettings) -> None:
 
     Raises ConfigurationError where the address cannot be had, or the store not be opened.
     """
-    open_object_store(settings.object_store_url())  # a bad address ends here, and not somewhere in the server
+    open_object_store(settings)  # a bad address ends here, and not somewhere in the server
     config = uvicorn.Config(
         create_app(settings),
         log_config=LOG_CONFIG,

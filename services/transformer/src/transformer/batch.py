@@ -40,7 +40,7 @@ def work(batch: Batch, settings: TransformerSettings, folder: Path) -> BatchResu
     clock = SystemClock()
     memory = engine_memory(settings.memory_limit, taken=_PROCESS_MEMORY)
     warehouse = open_warehouse(settings, clock, engine_memory=memory)
-    store = open_object_store(settings.object_store_url())
+    store = open_object_store(settings)
     result = BatchResult()
     if batch.hours:
         landed = Landed(store, folder, engine_memory=memory, threads=settings.threads)

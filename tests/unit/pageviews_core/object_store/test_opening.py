@@ -10,28 +10,51 @@ from tests.memory_object_store import InMemoryObjectStore
 from pageviews_core.errors import ConfigurationError, StoreUnavailable
 from pageviews_core.object_store import open_object_store, prove_conditional_writes
 from pageviews_core.object_store.base import Body, ObjectChanged
+from pageviews_core.settings import CoreSettings, read_settings
 
 
 def test_a_file_url_opens_the_folder_that_it_names(tmp_path: Path) -> None:
     folder = tmp_path / "my objects é"
     for url in (folder.as_uri(), f"file://{folder}", f"file://localhost{folder}"):
-        store = open_object_store(url)
+        store = open_object_store(CoreSettings(store_url=url))
         store.put("a/b", b"")
         assert (folder / "a/b").exists()
         assert store.url == folder.as_uri()
         store.delete("a/b")
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/prefix", "http://host/", "data/objects", "/data/objects", ""])
+@pytest.mark.parametrize("url", ["gs://bucket/prefix", "http://host/", "data/objects", "/data/objects"])
 def test_other_schemes_are_refused_with_those_that_are_supported(url: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"supported: file \(as file:///absolute/folder\)"):
-        open_object_store(url)
+    with pytest.raises(ConfigurationError, match=r"supported: file \(as file:///absolute/folder\), s3"):
+        open_object_store(CoreSettings(store_url=url))
 
 
 @pytest.mark.parametrize("url", ["file:", "file:///", "file://host/data", "file:///data?x=1", "file:///data#1"])
 def test_a_file_url_without_one_clear_folder_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="a local folder is written"):
-        open_object_store(url)
+        open_object_store(CoreSettings(store_url=url))
+
+
+def test_an_s3_url_names_bucket_and_prefix() -> None:
+    store = open_object_store(CoreSettings(store_url="s3://bucket/some/prefix/", s3_region="eu-central-1"))
+    assert store.url == "s3://bucket/some/prefix"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["s3://", "s3:///prefix", "s3://key:secret@bucket/", "s3://host:9000/bucket", "s3://b/x?y=1", "s3://b/.hidden"],
+)
+def test_an_s3_url_without_one_clear_bucket_is_refused_and_shows_no_secret(url: str) -> None:
+    with pytest.raises(ConfigurationError) as told:
+        open_object_store(CoreSettings(store_url=url, s3_region="eu-central-1"))
+    assert "secret" not in str(told.value)
+
+
+def test_an_endpoint_is_no_place_for_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGEVIEWS_S3_ENDPOINT_URL", "http://key:secret@host:9000")
+    with pytest.raises(ConfigurationError, match="PAGEVIEWS_S3_ENDPOINT_URL") as told:
+        read_settings(CoreSettings)
+    assert "secret" not in str(told.value)
 
 
 def test_a_good_store_passes_in_seven_requests_and_is_left_empty() -> None:

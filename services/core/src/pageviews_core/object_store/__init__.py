@@ -11,15 +11,44 @@ from ulid import ULID
 
 from pageviews_core.errors import ConfigurationError, PageviewsError
 from pageviews_core.object_store.base import ObjectChanged, ObjectExists, ObjectNotFound, ObjectStore
+from pageviews_core.object_store.key_rules import check_key
+from pageviews_core.settings import CoreSettings
 
 
-def open_object_store(url: str) -> ObjectStore:
+def open_object_store(settings: CoreSettings) -> ObjectStore:
     """The only place that chooses an adapter. Raises ConfigurationError for a URL that no adapter serves."""
+    url = settings.object_store_url()
     parts = urlsplit(url)
     if parts.scheme == "file":
         return _open_folder(url)
+    if parts.scheme == "s3":
+        return _open_bucket(url, settings)
     given = f"the scheme {parts.scheme!r}" if parts.scheme else "no scheme"
-    raise ConfigurationError(f"object store {url!r} has {given}; supported: file (as file:///absolute/folder)")
+    raise ConfigurationError(
+        f"object store {url!r} has {given}; supported: file (as file:///absolute/folder), s3 (as s3://bucket/prefix)"
+    )
+
+
+def _open_bucket(url: str, settings: CoreSettings) -> ObjectStore:
+    from pageviews_core.object_store.s3 import S3ObjectStore, S3Options
+
+    parts = urlsplit(url)
+    prefix = parts.path.strip("/")
+    if not parts.netloc or "@" in parts.netloc or ":" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError(
+            "an object store in S3 is written s3://bucket/prefix; credentials and endpoint have places of their own "
+            "(AWS's own variables and roles, PAGEVIEWS_S3_ENDPOINT_URL)"
+        )
+    if prefix:
+        try:
+            check_key(prefix)
+        except ValueError as exc:
+            raise ConfigurationError(f"object store {url!r}: {exc}") from exc
+    return S3ObjectStore(
+        parts.netloc,
+        prefix,
+        S3Options(settings.s3_endpoint_url, settings.s3_region, settings.s3_path_style, settings.s3_kms_key_id),
+    )
 
 
 def _open_folder(url: str) -> ObjectStore:

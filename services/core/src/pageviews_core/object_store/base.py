@@ -16,7 +16,8 @@ Body = bytes | Path
 class ObjectInfo:
     key: str
     etag: str
-    """Opaque; changes with every write of the key."""
+    """Opaque; changes with every change of the content. Writes of the same bytes may share one (on S3 they do), so a
+    record that is swapped holds something that never comes back: a time, a growing number, an id."""
     size: int
     """Bytes."""
     modified_at: datetime
@@ -32,12 +33,12 @@ class ObjectExists(Exception):
 
 
 class ObjectChanged(Exception):
-    """`replace` or `delete` found another ETag than the one given, or no object."""
+    """`replace` or `delete` found another ETag than the one given; `replace` also where it found no object."""
 
 
 class ObjectStore(Protocol):
     """Keys are `/`-separated and relative; no part is empty or begins with a dot (`key_rules`: ValueError otherwise).
-    No key is the folder of another one: `a` and `a/b` cannot both be objects, which a local folder refuses.
+    No key is the folder of another one: `a` and `a/b` cannot both be objects; a local folder refuses that, S3 does not.
 
     Every method raises StoreUnavailable for what may pass (unreachable, throttled, disk full) and ConfigurationError
     for what will not (no permission, no such bucket). Writes are atomic: a reader sees the old object or the new.
@@ -78,5 +79,5 @@ class ObjectStore(Protocol):
         ...
 
     def delete(self, key: str, *, etag: str | None = None) -> None:
-        """Removes the key; no error where it does not exist. With `etag`, raises ObjectChanged unless it has it."""
+        """Removes the key; no error where it does not exist. With `etag`, raises ObjectChanged if it has another."""
         ...

@@ -107,15 +107,15 @@ class LocalObjectStore:
                 found = _present(target)
             except IsADirectoryError:
                 found = None
-            if found is not None:
-                with self._locked(key):
-                    found = _present(target)
-                    if found is not None and etag in (None, _etag(found)):
-                        target.unlink()
-                        self._remove_empty_folders(target.parent)
-                        return
-            if etag is not None:
-                raise ObjectChanged(key)
+            if found is None:
+                return
+            with self._locked(key):
+                found = _present(target)
+                if found is None:
+                    return
+                _require(etag, found, key)
+                target.unlink()
+                self._remove_empty_folders(target.parent)
 
     def sweep(self, now: datetime) -> int:
         """Removes what processes killed while writing left more than a day before `now`; returns how many files."""

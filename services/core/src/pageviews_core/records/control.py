@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field
+from ulid import ULID
 
 from pageviews_core.hour import Hour
 from pageviews_core.records.base import Part, Record, Timestamp
@@ -22,6 +23,8 @@ class Settled(Record):
 
     start: Hour
     before: Hour
+    written_as: str = Field(default_factory=lambda: str(ULID()))
+    """So that no two writes have one ETag: who raised it back to where it was must not look like nobody."""
 
 
 class Schedules(Record):

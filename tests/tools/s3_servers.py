@@ -63,6 +63,13 @@ def versitygw_path() -> str | None:
 
 
 @contextmanager
+def s3_server(folder: Path) -> Iterator[S3Server]:
+    """versitygw where it is installed, else moto's."""
+    with versitygw(folder) if versitygw_path() else moto_server() as server:
+        yield server
+
+
+@contextmanager
 def moto_server() -> Iterator[S3Server]:
     port = free_port()
     with _running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port) as server:

@@ -13,6 +13,7 @@ from tests.integration.pipeline.faults import Fault, How
 from tests.integration.pipeline.processes import Ended, Job, start_job
 from tests.tools.derived_hours import derive_hour
 from tests.tools.dumps_server import DumpsServer
+from tests.tools.s3_servers import S3Server, use_credentials
 from tests.tools.troubles import WithBadLines
 from ulid import ULID
 
@@ -21,6 +22,7 @@ from pageviews_core.hour import Hour, hour_range
 from pageviews_core.journal import Journal
 from pageviews_core.lease import LeaseRecord
 from pageviews_core.markers import newest_generation, newest_generations, read_ingested, read_transformed
+from pageviews_core.object_store.base import ObjectStore
 from pageviews_core.object_store.local import LocalObjectStore
 from pageviews_core.records.failure import Failure
 from pageviews_core.records.marker import IngestedMarker, Stage, TransformedMarker
@@ -69,7 +71,18 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.store = LocalObjectStore(self.folder / "objects")
+        self.store: ObjectStore = LocalObjectStore(self.folder / "objects")
+        self.journal = Journal(self.store)
+
+    def keep_in(self, server: S3Server, url: str, bucket: str) -> None:
+        """From now on in the bucket of the server, which the jobs reach at `url`."""
+        self.settings |= {
+            **server.environment,
+            "PAGEVIEWS_S3_ENDPOINT_URL": url,
+            "PAGEVIEWS_STORE_URL": f"s3://{bucket}/p",
+        }
+        use_credentials()
+        self.store = server.store(bucket, "p")
         self.journal = Journal(self.store)
 
     @property

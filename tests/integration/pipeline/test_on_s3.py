@@ -1,0 +1,163 @@
+"""The same pipeline with its objects in S3: whatever is killed, whatever the network does, each hour once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.pipeline.conftest import OpenPipeline
+from tests.integration.pipeline.pipeline import Pipeline, only, recent_hours, whole
+from tests.tools.faulty_proxy import Cut, Fault, Lose, Proxy, Refuse, proxied
+from tests.tools.s3_servers import S3Server, moto_server, s3_server
+from tests.tools.troubles import WithBadLines
+
+BAD = WithBadLines()
+ANSWERS = {"PAGEVIEWS_MAX_REJECTED_SHARE": "0.05", "PAGEVIEWS_MAX_HOURS_PER_RUN": "50"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("buckets")) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    """In front of moto's server, which does not mind that the host in a signature is the proxy's."""
+    with moto_server() as server, proxied(server.url) as proxy:
+        yield proxy
+
+
+def bucket_of(request: pytest.FixtureRequest) -> str:
+    return f"b{abs(hash(request.node.nodeid))}"
+
+
+def kept_in(pipeline: Pipeline, server: S3Server, url: str, bucket: str) -> Pipeline:
+    server.create_bucket(bucket)
+    pipeline.keep_in(server, url, bucket)
+    return pipeline
+
+
+def test_hours_are_loaded_built_and_restated(
+    open_pipeline: OpenPipeline, server: S3Server, request: pytest.FixtureRequest
+) -> None:
+    hours = recent_hours(3)
+    pipeline = kept_in(open_pipeline(hours, {hours[1]: BAD}, **ANSWERS), server, server.url, bucket_of(request))
+    assert pipeline.ingest().code == 0
+    assert pipeline.transform().code == 0
+    expected = whole(hours) | whole([hours[1]], bad=BAD)
+    assert pipeline.counts() == pipeline.ledger() == expected
+    assert pipeline.generations("transformed") == dict.fromkeys(hours, 1)
+    assert not (pipeline.folder / "objects").exists()
+    assert pipeline.ingest("hour", "--force", str(hours[0])).code == 0
+    assert pipeline.transform().code == 0
+    assert pipeline.counts() == expected
+
+
+def test_what_an_hour_and_an_idle_tick_ask_of_s3(
+    open_pipeline: OpenPipeline, proxy: Proxy, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline = kept_in(open_pipeline(2, **ANSWERS), S3Server(proxy.upstream.geturl()), proxy.url, bucket_of(request))
+    first, second = pipeline.server.hours
+    for hour in (first, second):
+        for job in ("ingestor", "transformer"):
+            assert pipeline.start(job, **only(hour)).wait().code == 0  # type: ignore[arg-type]
+    hour_of_both = dict.fromkeys(("ingestor", "transformer"), 0)
+    assert pipeline.ingest("hour", "--force", str(second)).code == 0
+    for name, job in (("ingestor", pipeline.ingest), ("transformer", pipeline.transform)):
+        job()
+        proxy.seen.clear()
+        ended = job()
+        assert ended.event("tick_finished")["outcome"] == "idle"
+        idle = len(proxy.seen)
+        assert idle == ended.event("tick_finished")["store_requests"], "what the tick counts is what S3 would bill"
+        assert idle <= 10, f"{name}: {proxy.seen}"
+        hour_of_both[name] = idle
+    proxy.seen.clear()
+    assert pipeline.ingest("hour", "--force", str(first)).code == 0
+    ingest = len(proxy.seen)
+    proxy.seen.clear()
+    assert pipeline.transform("hour", "--force", str(first)).code == 0
+    with capsys.disabled():
+        print(f"\nRequests to S3: idle ticks {hour_of_both}, an hour's load {ingest}, its build {len(proxy.seen)}")
+    assert ingest <= 60
+    assert len(proxy.seen) <= 60
+
+
+POINTS = (
+    "create leases/ingested/<hour>.json",
+    "create raw/pageviews/<hour>/<sha>/pageviews-<end>.gz",
+    "create landing/pageviews/<hour>/<ulid>/pageviews.parquet",
+    "create markers/ingested/<hour>/1.json",
+    "replace leases/ingested/<hour>.json (released)",
+)
+
+
+def test_a_kill_at_any_write_leaves_no_hour_doubled_or_lost(
+    open_pipeline: OpenPipeline, server: S3Server, request: pytest.FixtureRequest
+) -> None:
+    points = [f"{side} {write}" for write in POINTS for side in ("before", "after")]
+    pipeline = kept_in(open_pipeline(len(points), **ANSWERS), server, server.url, bucket_of(request))
+    hours = pipeline.server.hours
+    for hour, point in zip(hours, points, strict=True):
+        ended = pipeline.ingest(fault=pipeline.fault(point), **only(hour))
+        assert ended.code == -9, f"no kill at {point}:\n{ended.output}"
+    for _ in range(2):
+        assert pipeline.ingest().code == 0
+    assert pipeline.transform().code == 0
+    assert pipeline.counts() == pipeline.ledger() == whole(hours)
+
+
+@pytest.mark.parametrize(
+    ("fault", "times", "method"),
+    [
+        (Lose(), 6, "PUT"),
+        (Refuse(503, "SlowDown"), 6, "PUT"),
+        (Refuse(409, "ConditionalRequestConflict"), 4, "PUT"),
+        (Refuse(500, "InternalError"), 3, "GET"),
+        (Cut(20), 3, "GET"),
+    ],
+    ids=["answers lost", "throttled", "conflicts", "server errors", "downloads cut"],
+)
+def test_a_network_with_faults_ends_in_complete_hours_once(
+    open_pipeline: OpenPipeline, proxy: Proxy, request: pytest.FixtureRequest, fault: Fault, times: int, method: str
+) -> None:
+    """Each fault strikes every third request of its kind, so that the client's own tries suffice."""
+    pipeline = kept_in(open_pipeline(2, **ANSWERS), S3Server(proxy.upstream.geturl()), proxy.url, bucket_of(request))
+    seen = [0]
+
+    def rule(asked: str, path: str) -> Fault | None:
+        seen[0] += asked == method
+        return fault if asked == method and seen[0] % 3 == 1 and seen[0] < 3 * times else None
+
+    proxy.rule = rule
+    assert pipeline.ingest().code == 0
+    assert pipeline.transform().code == 0
+    assert seen[0] > times
+    assert pipeline.counts() == pipeline.ledger() == whole(pipeline.server.hours)
+
+
+def test_a_store_that_is_down_is_tried_again_later(
+    open_pipeline: OpenPipeline, proxy: Proxy, request: pytest.FixtureRequest
+) -> None:
+    pipeline = kept_in(open_pipeline(1, **ANSWERS), S3Server(proxy.upstream.geturl()), proxy.url, bucket_of(request))
+    proxy.rule = lambda method, path: Refuse(503, "ServiceUnavailable")
+    ended = pipeline.ingest()
+    assert ended.code == 75
+    assert "503 ServiceUnavailable" in ended.output
+    proxy.rule = lambda method, path: None
+    assert pipeline.ingest().code == 0
+    assert pipeline.transform().code == 0
+    assert pipeline.counts() == whole(pipeline.server.hours)
+
+
+def test_a_bucket_that_forbids_a_verb_is_named_with_the_grant(
+    open_pipeline: OpenPipeline, proxy: Proxy, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    pipeline = kept_in(open_pipeline(1, **ANSWERS), S3Server(proxy.upstream.geturl()), proxy.url, bucket_of(request))
+    proxy.rule = lambda method, path: Refuse(403, "AccessDenied") if method == "PUT" else None
+    for verb in ("check", "run"):
+        ended = pipeline.ingest(verb)
+        assert ended.code == 78
+        assert "s3:PutObject" in ended.output

@@ -24,10 +24,11 @@ from tests.bench.idle import measure_idle_ticks
 from tests.bench.installation import prepare_manifest
 from tests.bench.machine import about_machine
 from tests.bench.measured_hour import MeasuredHour, derived_hour, real_hour
+from tests.bench.s3 import measure_s3
 from tests.bench.status_service import measure_status_service
 
 _HOUR = ("floor", "product", "peers")
-_SECTIONS = (*_HOUR, "idle", "growth", "dimension", "status")
+_SECTIONS = (*_HOUR, "idle", "growth", "dimension", "status", "s3")
 _FULL_ONLY = {"peers", "dimension"}
 """By default these are measured with a full hour alone: they take long, and say little of a small one."""
 
@@ -67,6 +68,7 @@ def _measure(bench: Bench, chosen: set[str]) -> None:
         ("growth", measure_growth),
         ("dimension", measure_large_dimension),
         ("status", measure_status_service),
+        ("s3", measure_s3),
     ):
         if section in chosen:
             measure(bench)

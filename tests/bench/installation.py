@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pageviews_core import keys
 from pageviews_core.hour import Hour
 from pageviews_core.journal import Journal
+from pageviews_core.object_store.base import ObjectStore
 from pageviews_core.object_store.local import LocalObjectStore
 from pageviews_core.records.control import Tick
 from pageviews_core.records.run import Job, RunRecord
@@ -47,10 +48,12 @@ class Installation:
     start: Hour
     end: Hour
     extra: Mapping[str, str] = field(default_factory=dict)
+    store: ObjectStore | None = None
+    """Where the objects are, if not in the folder; `extra` tells the jobs."""
 
     @property
     def journal(self) -> Journal:
-        return Journal(LocalObjectStore(self.folder / "objects"))
+        return Journal(self.store or LocalObjectStore(self.folder / "objects"))
 
     @property
     def warehouse(self) -> Path:

@@ -13,34 +13,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
-from tests import samples
 from tests.fake_clock import FakeClock
+from tests.integration.pageviews_core.warehouse_bench import FIRST, RAW, RESTATED, WarehouseBench
 
 from pageviews_core.clock import Clock, SystemClock
 from pageviews_core.errors import (
     ConfigurationError,
     CountsDiffer,
-    LeaseLost,
     PageviewsError,
-    UnknownSchemaVersion,
     WarehouseUnavailable,
 )
 from pageviews_core.settings import JobSettings, read_settings
 from pageviews_core.warehouse import open_warehouse
-from pageviews_core.warehouse.base import HourLoad, LedgerRow
 from pageviews_core.warehouse.duckdb import DuckDBWarehouse
 from pageviews_core.warehouse.duckdb_file import DuckDBFile
 
-HOUR = samples.hour()
-RAW = "WIKIPEDIA.RAW_WIKIPEDIA_PAGEVIEWS"
 
-
-class Bench:
+class Bench(WarehouseBench):
     """A warehouse file in a folder, and hours to load into it."""
+
+    warehouse: DuckDBWarehouse
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,48 +45,6 @@ class Bench:
 
     def file_at(self, path: Path, *, clock: Clock | None = None, wait: timedelta = timedelta(seconds=5)) -> DuckDBFile:
         return DuckDBFile(path, 256 * 1024**2, 2, self.folder / "temp", wait, clock or self.clock)
-
-    def parquet(self, *rows: tuple[str, str, int]) -> Path:
-        path = self.folder / f"{abs(hash(rows))}.parquet"
-        with duckdb.connect() as db:
-            db.execute("create table t (domain_code varchar, page_title varchar, count_views bigint)")
-            if rows:
-                db.executemany("insert into t values (?, ?, ?)", [list(row) for row in rows])
-            db.execute(f"copy t to '{path}' (format parquet)")
-        return path
-
-    def hour_load(self, *rows: tuple[str, str, int], **changes: Any) -> HourLoad:
-        load = HourLoad(
-            hour=HOUR,
-            parquet=self.parquet(*rows),
-            sha256=str(hash(rows)),
-            generation_floor=1,
-            rows=len(rows),
-            views=sum(views for _, _, views in rows),
-            run_id="01JD4Q2Z5V0000000000000001",
-            stage="ingested",
-            fence=1,
-        )
-        return replace(load, **changes)
-
-    def load(self, *rows: tuple[str, str, int], **changes: Any) -> tuple[int, str]:
-        loaded = self.warehouse.load_hour(self.hour_load(*rows, **changes))
-        return loaded.generation, loaded.outcome
-
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        return self.warehouse.fetch(sql)[1]
-
-    def raw(self) -> list[tuple[Any, ...]]:
-        return self.ask(f"select generation, domain_code, page_title, count_views from {RAW} order by all")
-
-    def everything(self) -> list[list[tuple[Any, ...]]]:
-        """All that a refused load must leave as it was."""
-        tables = (RAW, "WIKIPEDIA.pageviews_ledger", "WIKIPEDIA.pageviews_fence")
-        return [self.ask(f"select * from {table} order by all") for table in tables]
-
-
-FIRST = (("en", "Earth", 3), ("de.m", 'Die_"Erde"', 2))
-RESTATED = (("en", "Earth", 4), ("en", "Mars\\Phobos", 1), ("fr", "Terre", 1))
 
 
 def opened(file: DuckDBFile, *, read_only: bool = False) -> None:
@@ -105,167 +58,10 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def test_an_hour_is_loaded_with_its_generation_and_written_to_the_ledger(bench: Bench) -> None:
-    assert bench.load(*FIRST) == (1, "loaded")
-    assert bench.raw() == [(1, "de.m", 'Die_"Erde"', 2), (1, "en", "Earth", 3)]
-    assert bench.warehouse.ledger([HOUR]) == {HOUR: LedgerRow(1, str(hash(FIRST)), 2, 5)}
-    ((at, run_id, fence, loaded_at, version),) = bench.ask(
-        "select hour_started_at, run_id, fence, loaded_at, schema_version from WIKIPEDIA.pageviews_ledger"
-    )
-    assert (at, loaded_at) == (HOUR.started_at.replace(tzinfo=None), bench.clock.now().replace(tzinfo=None))
-    assert (run_id, fence, version) == ("01JD4Q2Z5V0000000000000001", 1, 1)
-
-
-def test_the_same_file_again_changes_nothing(bench: Bench) -> None:
-    bench.load(*FIRST)
-    before = bench.everything()
-    assert bench.load(*FIRST) == (1, "unchanged")
-    assert bench.everything() == before
-
-
-def test_a_restated_file_is_the_next_generation_and_replaces_the_one_before(bench: Bench) -> None:
-    bench.load(*FIRST)
-    assert bench.load(*RESTATED, fence=2) == (2, "loaded")
-    assert [row[0] for row in bench.raw()] == [2, 2, 2]
-    assert bench.warehouse.ledger([HOUR])[HOUR].generation == 2
-    assert bench.load(*FIRST, fence=3) == (3, "loaded")
-    assert [row[0] for row in bench.raw()] == [3, 3]
-
-
-def test_one_hours_load_leaves_the_others_alone(bench: Bench) -> None:
-    bench.load(*FIRST)
-    bench.load(*RESTATED, hour=HOUR + 1)
-    assert bench.ask(f"select count(*), count(distinct hour_started_at) from {RAW}") == [(5, 2)]
-    assert set(bench.warehouse.ledger([HOUR, HOUR + 1, HOUR + 2])) == {HOUR, HOUR + 1}
-    assert bench.warehouse.ledger([]) == {}
-
-
-def test_raw_rows_that_vanished_are_restored_in_the_same_generation(bench: Bench) -> None:
-    bench.load(*FIRST)
-    bench.load(*RESTATED)
-    with bench.file.connect() as db:
-        db.execute(f"delete from {RAW}")
-    assert bench.warehouse.hours_without_raw_rows([HOUR, HOUR + 1]) == {HOUR}
-    assert bench.load(*RESTATED) == (2, "restored")
-    assert bench.warehouse.hours_without_raw_rows([HOUR]) == set()
-    assert bench.ask("select count(*) from WIKIPEDIA.pageviews_ledger") == [(2,)]
-
-
-def test_raw_rows_of_which_some_vanished_are_restored_whole(bench: Bench) -> None:
-    bench.load(*FIRST)
-    with bench.file.connect() as db:
-        db.execute(f"delete from {RAW} where domain_code = 'en'")
-    assert bench.warehouse.hours_without_raw_rows([HOUR]) == {HOUR}
-    assert bench.load(*FIRST) == (1, "restored")
-    assert len(bench.raw()) == 2
-
-
-@pytest.mark.parametrize("changes", [{"rows": 3}, {"views": 6}, {"rows": 1}])
-def test_counts_that_differ_from_what_was_parsed_change_nothing(bench: Bench, changes: dict[str, int]) -> None:
-    bench.load(*RESTATED)
-    before = bench.everything()
-    with pytest.raises(CountsDiffer, match=r"2026-11-20T09: parsed .* took 2 with 5; nothing was changed"):
-        bench.load(*FIRST, **changes)
-    assert bench.everything() == before
-
-
-def test_an_hour_without_rows_is_an_hour(bench: Bench) -> None:
-    assert bench.load() == (1, "loaded")
-    assert bench.warehouse.ledger([HOUR])[HOUR].rows == 0
-    assert bench.load() == (1, "unchanged")
-    assert bench.warehouse.hours_without_raw_rows([HOUR]) == set()
-
-
-def test_a_lower_fence_is_refused_and_nothing_is_changed(bench: Bench) -> None:
-    bench.load(*FIRST, fence=5)
-    before = bench.everything()
-    with pytest.raises(LeaseLost, match="2026-11-20T09: a newer process has claimed this hour; nothing was changed"):
-        bench.load(*RESTATED, fence=4)
-    assert bench.everything() == before
-
-
-def test_the_same_fence_may_load_again(bench: Bench) -> None:
-    bench.load(*FIRST, fence=5)
-    assert bench.load(*RESTATED, fence=5) == (2, "loaded")
-
-
-def test_a_refused_claim_of_a_newer_process_still_keeps_the_older_out(bench: Bench) -> None:
-    bench.load(*FIRST, fence=5)
-    assert bench.load(*FIRST, fence=7) == (1, "unchanged")
-    with pytest.raises(LeaseLost):
-        bench.load(*RESTATED, fence=6)
-
-
-def test_each_stage_and_each_hour_has_its_own_fence(bench: Bench) -> None:
-    bench.load(*FIRST, fence=5)
-    assert bench.load(*FIRST, fence=1, hour=HOUR + 1) == (1, "loaded")
-    assert bench.load(*FIRST, fence=1, stage="transformed") == (1, "unchanged")
-
-
-def test_fences_are_prepared_once_each(bench: Bench) -> None:
-    for _ in range(2):
-        bench.warehouse.prepare_fences("transformed", [HOUR, HOUR + 1])
-    assert bench.ask("select count(*), max(fence) from WIKIPEDIA.pageviews_fence") == [(2, 0)]
-
-
-def test_an_emptied_warehouse_gives_no_generation_twice(bench: Bench) -> None:
-    assert bench.load(*FIRST, generation_floor=4) == (4, "loaded")
-    assert bench.load(*FIRST, generation_floor=4) == (4, "unchanged")
-    assert bench.load(*RESTATED, generation_floor=4) == (5, "loaded")
-    assert bench.load(*RESTATED, generation_floor=9) == (9, "loaded")
-    assert [row[0] for row in bench.raw()] == [9, 9, 9]
-
-
-def test_restoring_puts_back_the_generation_that_the_marker_names(bench: Bench) -> None:
-    assert bench.load(*FIRST, generation_floor=3, restores=True, stage="transformed") == (3, "loaded")
-    with bench.file.connect() as db:
-        db.execute(f"delete from {RAW}")
-    assert bench.load(*FIRST, generation_floor=3, restores=True, stage="transformed") == (3, "restored")
-
-
-def test_restoring_never_replaces_a_newer_generation(bench: Bench) -> None:
-    bench.load(*FIRST)
-    bench.load(*RESTATED)
-    before = bench.everything()
-    assert bench.load(*FIRST, restores=True, stage="transformed") == (2, "superseded")
-    assert bench.everything()[:2] == before[:2]
-
-
-def test_old_rows_are_retired_by_their_hour(bench: Bench) -> None:
-    for offset in range(3):
-        bench.load(*FIRST, hour=HOUR + offset)
-    assert bench.warehouse.retire("RAW_WIKIPEDIA_PAGEVIEWS", "hour_started_at", HOUR + 2) == 4
-    assert bench.warehouse.retire("RAW_WIKIPEDIA_PAGEVIEWS", "hour_started_at", HOUR + 2) == 0
-    assert bench.warehouse.hours_without_raw_rows([HOUR, HOUR + 1, HOUR + 2]) == {HOUR, HOUR + 1}
-
-
-def test_a_ledger_of_a_newer_version_is_refused_before_anything_is_loaded(bench: Bench) -> None:
-    bench.load(*FIRST)
-    with bench.file.connect() as db:
-        db.execute("update WIKIPEDIA.pageviews_ledger set schema_version = 2")
-    before = bench.everything()
-    for attempt in (
-        lambda: bench.load(*RESTATED),
-        bench.warehouse.prepare,
-        lambda: bench.warehouse.ledger([HOUR]),
-        lambda: bench.warehouse.prepare_fences("ingested", [HOUR + 1]),
-        lambda: bench.warehouse.hours_without_raw_rows([HOUR]),
-    ):
-        with pytest.raises(UnknownSchemaVersion, match="schema version 2, this program knows 1"):
-            attempt()
-    assert bench.everything() == before
-
-
 def test_schema_and_table_take_their_names_from_the_settings(bench: Bench) -> None:
     warehouse = DuckDBWarehouse(bench.file, schema="other", raw_table="hits")
     warehouse.load_hour(bench.hour_load(*FIRST))
     assert warehouse.fetch("select count(*) from other.hits") == (["count_star()"], [(2,)])
-
-
-def test_reading_returns_column_names_and_binds_parameters(bench: Bench) -> None:
-    bench.load(*FIRST)
-    found = bench.warehouse.fetch(f"select page_title as t, count_views from {RAW} where domain_code = ?", ["de.m"])
-    assert found == (["t", "count_views"], [('Die_"Erde"', 2)])
 
 
 def test_reading_cannot_write(bench: Bench) -> None:

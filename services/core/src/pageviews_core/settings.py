@@ -91,7 +91,7 @@ class CoreSettings(BaseSettings):
 class JobSettings(CoreSettings):
     """What both jobs read besides."""
 
-    warehouse: Literal["duckdb"] = Field("duckdb", description="The warehouse engine")
+    warehouse: Literal["duckdb", "snowflake"] = Field("duckdb", description="The warehouse engine")
     duckdb_path: Path | None = Field(None, description="The embedded warehouse's file. Default: in LOCAL_DATA_DIR")
     warehouse_wait: Duration = Field(
         timedelta(minutes=10), description="How long to wait for another process to close the embedded warehouse"
@@ -138,15 +138,15 @@ class JobSettings(CoreSettings):
         return (self.scratch_dir or self.local_data_dir / "scratch").absolute()
 
 
-S = TypeVar("S", bound=CoreSettings)
+S = TypeVar("S", bound=BaseSettings)
 
 
-def environment_name(settings: type[CoreSettings], field: str) -> str:
+def environment_name(settings: type[BaseSettings], field: str) -> str:
     """The variable that sets the field."""
     alias = settings.model_fields[field].validation_alias
     if isinstance(alias, AliasChoices):
         return str(alias.choices[0])
-    return f"PAGEVIEWS_{field}".upper()
+    return f"{settings.model_config['env_prefix']}{field}".upper()
 
 
 def read_settings(settings: type[S]) -> S:
@@ -159,12 +159,14 @@ def read_settings(settings: type[S]) -> S:
     raise ConfigurationError(f"bad setting: {problems}")
 
 
-def _problem(settings: type[CoreSettings], error: ErrorDetails) -> str:
+def _problem(settings: type[BaseSettings], error: ErrorDetails) -> str:
     said = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:
         return said  # of settings that do not go together
     place = str(error["loc"][0])
     name = environment_name(settings, place) if place in settings.model_fields else place
+    if error["type"] == "missing":
+        return f"{name} is not set"
     return f"{name}={_shown(name, os.environ.get(name, error['input']))}: {said}"
 
 

@@ -129,6 +129,7 @@ class Ingest:
                     run_id=run.id,
                     stage="ingested",
                     fence=lease.fence,
+                    landing=objects.landing,
                 )
             )
         marker = IngestedMarker(
@@ -145,6 +146,7 @@ class Ingest:
             finished_at=session.clock.now(),
             traceparent=f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
             version=__version__,
+            cost=loaded.cost,
         )
         with run.step("mark", hour):
             lease.ensure()

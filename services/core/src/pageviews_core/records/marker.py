@@ -54,6 +54,15 @@ class HourObjects(Part):
     quarantine: str | None
 
 
+class WarehouseCost(Part):
+    """What the work cost a warehouse that is paid by its time."""
+
+    statements: int
+    seconds: float
+    credits: float
+    """Estimated: the seconds at the rate of the warehouse's size, alone on it."""
+
+
 class IngestedMarker(Record):
     hour: Hour
     generation: int
@@ -69,6 +78,8 @@ class IngestedMarker(Record):
     traceparent: str
     """W3C trace context, continued by the transformer."""
     version: str
+    cost: WarehouseCost | None = None
+    """Of the load; None for a warehouse of one's own."""
 
 
 class NodeResult(Part):

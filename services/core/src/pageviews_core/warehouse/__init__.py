@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pageviews_core.clock import Clock
-from pageviews_core.settings import JobSettings
+from pageviews_core.settings import JobSettings, read_settings
 from pageviews_core.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
@@ -28,7 +28,15 @@ def open_duckdb_file(settings: JobSettings, clock: Clock, *, engine_memory: int)
 
 def open_warehouse(settings: JobSettings, clock: Clock, *, engine_memory: int) -> Warehouse:
     """The warehouse that the settings choose; nothing is opened yet. `engine_memory` in bytes."""
-    from pageviews_core.warehouse.duckdb import DuckDBWarehouse  # imported where it is chosen, and no earlier
+    # Imported where it is chosen, and no earlier.
+    if settings.warehouse == "snowflake":
+        from pageviews_core.warehouse.snowflake import SnowflakeWarehouse
+        from pageviews_core.warehouse.snowflake_settings import SnowflakeSettings
+
+        return SnowflakeWarehouse(
+            read_settings(SnowflakeSettings), clock, schema=settings.warehouse_schema, raw_table=settings.raw_table
+        )
+    from pageviews_core.warehouse.duckdb import DuckDBWarehouse
 
     file = open_duckdb_file(settings, clock, engine_memory=engine_memory)
     return DuckDBWarehouse(file, schema=settings.warehouse_schema, raw_table=settings.raw_table)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pageviews_core.hour import Hour
-from pageviews_core.records.marker import Stage
+from pageviews_core.records.marker import Stage, WarehouseCost
 
 LEDGER_SCHEMA_VERSION = 1
 
@@ -31,6 +31,8 @@ class HourLoad:
     stage: Stage
     """Whose lease the fence is of."""
     fence: int
+    landing: str | None = None
+    """Key of the landing object with the same bytes, where it is there."""
     restores: bool = False
     """Only puts the rows of generation `generation_floor` back: where a newer one is there, nothing is done."""
 
@@ -52,6 +54,7 @@ class LoadedHour:
     outcome: LoadOutcome
     """`unchanged`: the same file was already there. `restored`: it was in the ledger, but its raw rows were gone.
     `superseded`: a newer generation, the one given here, was there before a load that `restores`."""
+    cost: WarehouseCost | None = None
 
 
 class Reader(Protocol):

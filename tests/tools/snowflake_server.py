@@ -3,14 +3,16 @@
     python -m tests.tools.snowflake_server PORT LOG
 
 Made up for, and so not proved by a test that runs here: MD5_NUMBER_LOWER64 and _UPPER64 (written for DuckDB as in
-tests of their values against Snowflake's documented examples), REMOVE, ALTER SESSION and GRANT (accepted, and nothing
-done). Every statement is written to LOG, one JSON object a line.
+tests of their values against Snowflake's documented examples), REMOVE, ALTER SESSION, GRANT and CLUSTER BY (accepted,
+and nothing done), SHOW GRANTS (answered from what the test sets), temporary tables and views (made as plain ones).
+Every statement is written to LOG, one JSON object a line.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 import time
@@ -26,6 +28,8 @@ from tests.tools.status_process import free_port
 
 DATABASE, SCHEMA = "PAGEVIEWS_TEST", "WIKIPEDIA"
 _STARTS_WITHIN_SECONDS = 60
+_GRANTS = re.compile(rb'show grants to role \\"[A-Z_]+\\"')
+_TEMPORARY = re.compile(rb"temporary\s+(table|view)")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,10 @@ class SnowflakeServer:
         lines = (json.loads(line) for line in self.log.with_suffix(".sessions").read_text().splitlines())
         return list(lines)
 
+    def set_grants(self, rows: list[tuple[str, str, str]]) -> None:
+        """Privilege, kind and name of all that the role has."""
+        self.log.with_suffix(".grants").write_text(json.dumps(rows))
+
     def forget(self) -> None:
         self.log.write_text("")
 
@@ -87,12 +95,29 @@ def snowflake_server(folder: Path) -> Iterator[SnowflakeServer]:
         process.wait(timeout=20)
 
 
+def _grants(log: Path) -> str:
+    """What SHOW GRANTS answers here: a role that owns everything, unless the test has set other rows."""
+    schema = f"{DATABASE}.{SCHEMA}"
+    tables = [
+        ("TABLE", f"{schema}.{name}") for name in ("RAW_WIKIPEDIA_PAGEVIEWS", "PAGEVIEWS_LEDGER", "PAGEVIEWS_FENCE")
+    ]
+    above = [("WAREHOUSE", "PAGEVIEWS_WH"), ("DATABASE", DATABASE), ("SCHEMA", schema)]
+    owned = [*above, *tables, ("STAGE", f"{schema}.WIKIPEDIA_PAGEVIEWS_STAGE")]
+    rows = [("OWNERSHIP", *each) for each in owned]
+    rows += [(f"CREATE {kind}", "SCHEMA", schema) for kind in ("TABLE", "VIEW")]
+    given = log.with_suffix(".grants")
+    rows = [(row[0], row[1], row[2]) for row in json.loads(given.read_text())] if given.exists() else rows
+    listed = ", ".join(str(row) for row in rows)
+    return f"select column1 as privilege, column2 as granted_on, column3 as name from values {listed}"
+
+
 def _serve(port: int, log: Path) -> None:
     from importlib import import_module
 
     import uvicorn
     from sqlglot import exp
     from sqlglot.dialects.duckdb import DuckDB
+    from sqlglot.generator import Generator
 
     def md5_half(side: str) -> Any:
         def written(generator: Any, node: Any) -> str:
@@ -101,10 +126,15 @@ def _serve(port: int, log: Path) -> None:
         return written
 
     server = import_module("fakesnow.server")  # the package has a function of that name, too
-    generator = DuckDB.generator_class if hasattr(DuckDB, "generator_class") else DuckDB.Generator
-    generator.TRANSFORMS[exp.MD5NumberLower64] = md5_half("RIGHT")
-    generator.TRANSFORMS[exp.MD5NumberUpper64] = md5_half("LEFT")
-    server.shared_fs.nop_regexes = [r"(?i)^\s*(remove|rm)\s+@", r"(?i)^\s*alter\s+session", r"(?i)^\s*grant\s"]
+    for generator in (DuckDB.Generator, Generator):  # the plain one writes what is only described
+        generator.TRANSFORMS[exp.MD5NumberLower64] = md5_half("RIGHT")
+        generator.TRANSFORMS[exp.MD5NumberUpper64] = md5_half("LEFT")
+    server.shared_fs.nop_regexes = [
+        r"(?i)^\s*(remove|rm)\s+@",
+        r"(?i)^\s*alter\s+session",
+        r"(?i)^\s*grant\s",
+        r"(?is)^\s*alter\s+table.*(cluster\s+by|recluster)",
+    ]
     app = server.app
 
     async def logging_app(scope: Any, receive: Any, send: Any) -> None:
@@ -124,8 +154,16 @@ def _serve(port: int, log: Path) -> None:
             with log.with_suffix(".sessions").open("a") as file:
                 file.write(json.dumps(json.loads(text)["data"]["SESSION_PARAMETERS"]) + "\n")
 
+        if asked := _GRANTS.search(text):
+            text = text.replace(asked[0], json.dumps(_grants(log))[1:-1].encode())
+        text = _TEMPORARY.sub(rb"\1", text)
+        body = gzip.compress(text) if headers.get(b"content-encoding") == b"gzip" else text
+        length = (b"content-length", str(len(body)).encode())
+        scope["headers"] = [length if name == b"content-length" else (name, value) for name, value in scope["headers"]]
+        given: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
+
         async def again() -> Any:
-            return messages.pop(0) if messages else await receive()
+            return given.pop() if given else await receive()
 
         await app(scope, again, send)
 

@@ -76,7 +76,7 @@ class Toy:
     def plan(self, session: Session) -> Sequence[PlannedHour]:
         raise NotImplementedError
 
-    def check(self, session: Session) -> Iterator[Check]:
+    def check(self, session: Session, *, create: bool) -> Iterator[Check]:
         raise NotImplementedError
 
 

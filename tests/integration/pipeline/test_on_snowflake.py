@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.fake_clock import FakeClock
 from tests.integration.pipeline.conftest import OpenPipeline
-from tests.integration.pipeline.pipeline import recent_hours
-from tests.tools.snowflake_server import SnowflakeServer, snowflake_server
+from tests.integration.pipeline.pipeline import Pipeline, recent_hours
+from tests.integration.pipeline.processes import job_environment
+from tests.tools.snowflake_server import DATABASE, SnowflakeServer, snowflake_server
+from tests.tools.troubles import Restated, Trouble, WithBadLines
+
+from pageviews_core.hour import Hour
+from pageviews_core.warehouse.snowflake import SnowflakeWarehouse
+from pageviews_core.warehouse.snowflake_settings import SnowflakeSettings
+
+VIEWS = ("dim_date", "dim_wikipedia_domain", "wikipedia_pageviews")
+OF_THE_RUN = {"run_id", "loaded_at"}
+"""Columns that tell two runs apart, and not two engines."""
+SETTINGS = {
+    "PAGEVIEWS_MAX_HOURS_PER_RUN": "50",
+    "PAGEVIEWS_MAX_REJECTED_SHARE": "0.05",
+    "PAGEVIEWS_RECHECK_AFTER": "0.01s",
+}
 
 
 @pytest.fixture
@@ -16,12 +39,207 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnowflakeServer
         yield server
 
 
-def test_hours_are_loaded_and_built(open_pipeline: OpenPipeline, server: SnowflakeServer) -> None:
-    pipeline = open_pipeline(recent_hours(2), PAGEVIEWS_MAX_HOURS_PER_RUN="5", **server.environment)
-    pipeline.settings["PAGEVIEWS_DBT_MANIFEST"] = ""
+@pytest.fixture(scope="module")
+def snowflake_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dbt project parsed for Snowflake, once for all: a manifest has the engine's types and names in it."""
+    folder = tmp_path_factory.mktemp("snowflake-manifest")
+    settings = SnowflakeServer(1, folder).environment
+    environment = job_environment({"LOCAL_DATA_DIR": str(folder), **settings})
+    subprocess.run([sys.executable, "-m", "transformer", "prepare", str(folder)], env=environment, check=True)
+    return folder / "partial_parse.msgpack"
+
+
+@pytest.fixture
+def on_snowflake(open_pipeline: OpenPipeline, server: SnowflakeServer, snowflake_manifest: Path) -> OpenPipeline:
+    def opened(hours: int | list[Hour], trouble: dict[Hour, Trouble] | None = None, **settings: str) -> Pipeline:
+        given = {"PAGEVIEWS_DBT_MANIFEST": str(snowflake_manifest), **SETTINGS, **server.environment, **settings}
+        return open_pipeline(hours, trouble, **given)
+
+    return opened
+
+
+@pytest.fixture
+def warehouse(server: SnowflakeServer, monkeypatch: pytest.MonkeyPatch) -> SnowflakeWarehouse:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    settings = SnowflakeSettings()
+    return SnowflakeWarehouse(settings, FakeClock(), schema="WIKIPEDIA", raw_table="RAW_WIKIPEDIA_PAGEVIEWS")
+
+
+def test_both_engines_hold_the_same_rows_in_every_table(
+    open_pipeline: OpenPipeline,
+    on_snowflake: OpenPipeline,
+    warehouse: SnowflakeWarehouse,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A day and a half, with bad lines, an hour restated between two rounds, and a late hour in the second."""
+    hours, restated = recent_hours(34), Restated()
+    trouble = {hours[3]: WithBadLines(), hours[20]: restated}
+    pipelines: list[Pipeline] = []
+    for opened in (partial(open_pipeline, **SETTINGS), on_snowflake):
+        restated.__init__()  # type: ignore[misc]  # as published first
+        pipeline = opened(hours, trouble)
+        pipeline.folder = pipeline.folder.with_name(f"{pipeline.folder.name}-{len(pipelines)}")
+        pipeline.__post_init__()
+        for end in (hours[-4], hours[-1]):
+            for job in (pipeline.ingest, pipeline.transform):
+                ended = job(PAGEVIEWS_END=str(end))
+                assert ended.code == 0, ended.output
+            restated.restate()
+        pipelines.append(pipeline)
+    embedded = pipelines[0]
+    assert embedded.generations("transformed")[hours[20]] == 2
+    assert pipelines[1].generations("transformed") == embedded.generations("transformed")
+    counted, differing = [], {}
+    for table in sorted({*embedded.tables(), *VIEWS}):
+        columns = [name for (name,) in embedded.query(
+            "select column_name from information_schema.columns where table_name = ? order by ordinal_position", [table]
+        ) if name not in OF_THE_RUN]  # fmt: skip
+        listed = ", ".join(columns)
+        here = sorted(map(_plain, embedded.query(f"select {listed} from {table}")), key=repr)
+        there = sorted(map(_plain, warehouse.fetch(f"select {listed} from {DATABASE}.WIKIPEDIA.{table}")[1]), key=repr)
+        if here != there:
+            differing[table] = (
+                sorted(set(here) - set(there), key=repr)[:3],
+                sorted(set(there) - set(here), key=repr)[:3],
+            )
+        counted.append((table, len(here)))
+    with capsys.disabled():
+        print("\nRows that are the same on DuckDB and by Snowflake's protocol:")
+        print("\n".join(f"  {table:30s} {rows:>8,}" for table, rows in counted))
+    assert differing == {}, "rows of the one that the other lacks"
+    assert dict(counted)["fct_wikipedia_pageviews"] > 30_000
+    assert all(dict(counted)[table] for table in ("page_views_daily", "trending_pages_hourly", "top_pages_daily"))
+
+
+def _both_ways(here: list[Any], there: list[Any]) -> list[tuple[set[Any], set[Any]]]:
+    return [(set(here), set(there)), (set(there), set(here))]
+
+
+def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(_value(value) for value in row)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Decimal | float):
+        return int(value) if value == int(value) else round(float(value), 9)
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def test_an_idle_tick_sends_no_statement_and_signs_in_nowhere(
+    on_snowflake: OpenPipeline, server: SnowflakeServer
+) -> None:
+    pipeline = on_snowflake(1)
+    for job in (pipeline.ingest, pipeline.transform):
+        assert job().code == 0
+    signed_in = len(server.sessions())
+    server.forget()
+    for job in (pipeline.ingest, pipeline.transform):
+        assert job(PAGEVIEWS_RECHECK_AFTER="1h").event("tick_finished")["outcome"] == "idle"
+    assert server.statements() == []
+    assert len(server.sessions()) == signed_in
+
+
+def test_the_statements_of_an_hour_are_counted(
+    on_snowflake: OpenPipeline, server: SnowflakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline = on_snowflake(2)
+    first, second = pipeline.server.hours
+    for end in (first, second):
+        server.forget()
+        assert pipeline.ingest(PAGEVIEWS_END=str(end)).code == 0
+        load = len(server.statements())
+        server.forget()
+        assert pipeline.transform(PAGEVIEWS_END=str(end)).code == 0
+        build = len(server.statements())
+    with capsys.disabled():
+        print(f"\nStatements for an hour on Snowflake: {load} to load it, {build} to build and publish it")
+    assert load == 13
+    assert build <= 350
+    assert pipeline.generations("transformed") == {first: 1, second: 1}
+    cost = pipeline.ingested(second).cost
+    assert cost
+    assert cost.statements == 12  # the connector itself sends PUT twice
+    assert cost.credits > 0
+    tags = [session["QUERY_TAG"] for session in server.sessions() if session.get("QUERY_TAG")]
+    assert any(str(second) in tag and '"load"' in tag for tag in tags)
+    assert any('"dbt"' in tag for tag in tags)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "before create landing/pageviews/<hour>/<ulid>/pageviews.parquet",
+        "before create markers/ingested/<hour>/1.json",
+        "after create markers/ingested/<hour>/1.json",
+    ],
+)
+def test_a_kill_leaves_an_hour_that_is_loaded_once(
+    on_snowflake: OpenPipeline, server: SnowflakeServer, warehouse: SnowflakeWarehouse, point: str
+) -> None:
+    pipeline = on_snowflake(1)
+    (hour,) = pipeline.server.hours
+    assert pipeline.ingest(fault=pipeline.fault(point)).code == -9
+    committed = bool([sql for sql in server.statements() if sql == "commit"])
+    assert committed == ("markers" in point), "the marker comes after the commit"
     assert pipeline.ingest().code == 0
-    ended = pipeline.transform()
-    print(ended.output)
-    for x in server.statements(): print(x[:300])
-    print(server.log.with_name("server.log").read_text()[-3000:])
-    assert 0
+    assert pipeline.transform().code == 0
+    row = warehouse.ledger([hour])[hour]
+    marker = pipeline.transformed(hour)
+    assert (row.generation, row.rows, row.views) == (1, marker.rows, marker.views)
+    ((entries,),) = warehouse.fetch(f"select count(*) from {DATABASE}.WIKIPEDIA.PAGEVIEWS_LEDGER")[1]
+    assert entries == 1
+
+
+def test_no_secret_is_in_anything_that_was_written(on_snowflake: OpenPipeline, server: SnowflakeServer) -> None:
+    pipeline = on_snowflake(1)
+    secret = server.environment["SNOWFLAKE_PASSWORD"]
+    for verb in ("check", "run"):
+        for job in (pipeline.ingest, pipeline.transform):
+            assert job(verb).code == 0
+    for job in (pipeline.ingest, pipeline.transform):  # and where it fails
+        assert job("run", SNOWFLAKE_PORT="9", PAGEVIEWS_START=str(pipeline.server.hours[0] + -1)).code in (0, 75)
+    files = [file for file in pipeline.folder.rglob("*") if file.is_file()]
+    assert len(files) > 50
+    held = [file for file in files if secret.encode() in file.read_bytes()]
+    assert held == []
+
+
+def test_a_server_that_is_not_there_is_tried_again_later(on_snowflake: OpenPipeline, server: SnowflakeServer) -> None:
+    pipeline = on_snowflake(1)
+    ended = pipeline.ingest(SNOWFLAKE_PORT="9", PAGEVIEWS_RUN_BUDGET="1s")
+    assert ended.code == 75
+    assert "cannot be reached" in ended.output
+    assert pipeline.ingest().code == 0
+    assert pipeline.transform().code == 0
+
+
+@pytest.mark.parametrize("missing", ["SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER", "SNOWFLAKE_PASSWORD", "SNOWFLAKE_ROLE"])
+def test_a_setting_that_is_missing_is_named(on_snowflake: OpenPipeline, server: SnowflakeServer, missing: str) -> None:
+    pipeline: Pipeline = on_snowflake(1, **{missing: ""})
+    for job in (pipeline.ingest, pipeline.transform):
+        ended = job("check")
+        assert ended.code == 78
+        assert missing in ended.output
+        assert server.environment["SNOWFLAKE_PASSWORD"] not in ended.output
+
+
+def test_check_names_the_grants_that_are_missing_with_their_statements(
+    on_snowflake: OpenPipeline, server: SnowflakeServer
+) -> None:
+    pipeline = on_snowflake(1)
+    for job in (pipeline.ingest, pipeline.transform):
+        assert job("check", "--create").code == 0
+    server.set_grants([("USAGE", "WAREHOUSE", "PAGEVIEWS_WH"), ("USAGE", "DATABASE", DATABASE)])
+    ended = pipeline.transform("check")
+    assert ended.code == 78
+    told = "".join(ended.output.split())
+    for statement in (
+        f"grant insert on table {DATABASE}.WIKIPEDIA.PAGEVIEWS_LEDGER to role PAGEVIEWS_LOADER;",
+        f"grant create view on schema {DATABASE}.WIKIPEDIA to role PAGEVIEWS_LOADER;",
+        f"grant write on stage {DATABASE}.WIKIPEDIA.WIKIPEDIA_PAGEVIEWS_STAGE to role PAGEVIEWS_LOADER;",
+    ):
+        assert "".join(statement.split()) in told
+    assert "grantusageonwarehouse" not in told

@@ -73,7 +73,7 @@ def _built(
     from transformer.dbt_build import Overtaken, build  # takes a second to import: only where there is something to do
 
     try:
-        built = build(ready.hours, batch.models, settings, folder, engine_memory=memory)
+        built = build(ready.hours, batch.models, settings, folder, run_id=batch.run_id, engine_memory=memory)
     except Overtaken as exc:  # what dbt has half opened by then is closed for certain only by the end of this process
         return BatchResult(overtaken=str(exc))
     facts = reconcile(warehouse, settings.warehouse_schema, ready.hours)

@@ -50,6 +50,7 @@ def build(
     settings: TransformerSettings,
     folder: Path,
     *,
+    run_id: str,
     engine_memory: int,
 ) -> Built:
     """Builds and tests; the artifacts stay in `folder/target`.
@@ -59,6 +60,9 @@ def build(
     and dbt's.
     """
     os.environ.update(dbt_environment(settings, engine_memory=engine_memory))
+    os.environ["PAGEVIEWS_QUERY_TAG"] = json.dumps(
+        {"app": "wikipedia-pageviews", "run_id": run_id, "hour": f"{hours[0].hour}…{hours[-1].hour}", "step": "dbt"}
+    )
     manifest = prepared_manifest(settings)
     pairs = [{"hour": str(item.hour), "generation": item.generation, "fence": item.fence} for item in hours]
     arguments = [

@@ -23,13 +23,29 @@ _FILE = "partial_parse.msgpack"
 def prepared_manifest(settings: TransformerSettings) -> Manifest:
     """Reads the manifest, or makes it once in the scratch folder. dbt's environment must be set already.
 
-    Raises ConfigurationError where the project does not parse.
+    The names of database, schema and raw table, and the engine's types, are in a manifest: one that was prepared for
+    others is left aside. Raises ConfigurationError where the project does not parse.
     """
+    if settings.dbt_manifest:
+        manifest = Manifest.from_msgpack(settings.dbt_manifest.read_bytes())
+        if _fits(manifest, settings):
+            return manifest
+        log.warning("dbt_manifest_of_another_warehouse", manifest=str(settings.dbt_manifest))
     project = settings.dbt_project_folder()
-    path = settings.dbt_manifest or settings.scratch_folder() / "dbt" / _digest(project, settings) / _FILE
+    path = settings.scratch_folder() / "dbt" / _digest(project, settings) / _FILE
     if not path.exists():
         _parse(project, path.parent)
     return Manifest.from_msgpack(path.read_bytes())
+
+
+def _fits(manifest: Manifest, settings: TransformerSettings) -> bool:
+    raw = next(source for source in manifest.sources.values() if source.name == "raw_pageviews")
+    found = [manifest.metadata.adapter_type, raw.schema, raw.identifier]
+    wanted = [settings.warehouse, settings.warehouse_schema, settings.raw_table]
+    if settings.warehouse == "snowflake":
+        found.append(raw.database)
+        wanted.append(os.environ["SNOWFLAKE_DATABASE"])
+    return [str(name).lower() for name in found] == [name.lower() for name in wanted]
 
 
 def prepare_manifest(settings: TransformerSettings, folder: Path) -> Path:
@@ -63,7 +79,8 @@ def _parse(project: Path, target: Path) -> None:
 def _digest(project: Path, settings: TransformerSettings) -> str:
     """Of all that the manifest depends on."""
     digest = hashlib.sha256()
-    for text in (version("dbt-core"), version("dbt-duckdb"), settings.warehouse_schema, settings.raw_table):
+    engine = (f"dbt-{settings.warehouse}", os.environ.get("SNOWFLAKE_DATABASE", ""))
+    for text in (version("dbt-core"), version(engine[0]), *engine, settings.warehouse_schema, settings.raw_table):
         digest.update(text.encode() + b"\0")
     for file in sorted(project.rglob("*")):
         if file.is_file() and not {"target", "logs"} & set(file.relative_to(project).parts):

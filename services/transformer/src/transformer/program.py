@@ -11,7 +11,7 @@ from pageviews_core.errors import ConfigurationError, InputGone
 from pageviews_core.failures import Failures
 from pageviews_core.hour import Hour
 from pageviews_core.job.memory import engine_memory
-from pageviews_core.job.program import Check, PlannedHour, tried
+from pageviews_core.job.program import Check, PlannedHour, tried, warehouse_checks
 from pageviews_core.job.session import Session
 from pageviews_core.markers import newest_generation, read_ingested
 from pageviews_core.records.marker import IngestedMarker
@@ -87,7 +87,7 @@ class TransformerProgram:
         ]
         return [*asked, *picture.owed()]
 
-    def check(self, session: Session) -> Iterator[Check]:
+    def check(self, session: Session, *, create: bool) -> Iterator[Check]:
         from pageviews_core.warehouse import open_warehouse
 
         settings = self._settings
@@ -95,7 +95,7 @@ class TransformerProgram:
         yield tried("object store", session.store.url, session.prove_store)
         memory = engine_memory(settings.memory_limit, taken=0)
         warehouse = open_warehouse(settings, session.clock, engine_memory=memory)
-        yield tried("warehouse", settings.warehouse, warehouse.prepare)
+        yield from warehouse_checks(warehouse, settings.warehouse, self.job, create=create)
         yield tried("dbt project", str(settings.dbt_project_folder()), self._require_project)
 
     def _require_project(self) -> None:

@@ -46,7 +46,7 @@ class Toy:
         self._fail()
         return self.planned
 
-    def check(self, session: Session) -> Iterator[Check]:
+    def check(self, session: Session, *, create: bool) -> Iterator[Check]:
         yield tried("store", session.store.url, session.prove_store)
         yield tried("source", "there", self._fail)
 

@@ -90,11 +90,13 @@ def build_cli(settings_class: type[JobSettings], build: BuildProgram, *, name: s
             _exit(code)
 
     @app.command()
-    def check() -> None:
+    def check(
+        create: Annotated[bool, typer.Option("--create", help="First make what the warehouse lacks")] = False,
+    ) -> None:
         """Try the settings and everything the job depends on."""
         with exiting(name), opened("manual") as (_, program, session):
             console, failed = Console(), False
-            for item in program.check(session):
+            for item in program.check(session, create=create):
                 failed |= not item.passed
                 console.print(f"[{'green]ok' if item.passed else 'red]FAILED'}[/] {item.name}: ", end="")
                 console.print(item.detail, markup=False, highlight=False)

@@ -10,6 +10,7 @@ from pageviews_core.errors import PageviewsError
 from pageviews_core.hour import Hour
 from pageviews_core.job.session import Session
 from pageviews_core.records.run import Job
+from pageviews_core.warehouse.base import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,15 @@ def tried(name: str, subject: str, attempt: Callable[[], None]) -> Check:
     return Check(name, True, subject)
 
 
+def warehouse_checks(warehouse: Warehouse, engine: str, job: Job, *, create: bool) -> Iterator[Check]:
+    """Is it there, and may the job do in it what it has to?"""
+    yield tried("warehouse", engine, warehouse.create if create else warehouse.prepare)
+    statements: list[str] = []
+    yield tried("grants", "none is missing", lambda: statements.extend(warehouse.missing_grants(job)))
+    for statement in statements:
+        yield Check("grants", False, f"missing; as its owner, run: {statement}")
+
+
 class Program(Protocol):
     job: Job
     module: str
@@ -58,6 +68,6 @@ class Program(Protocol):
         """What a tick would do, in its order; changes nothing."""
         ...
 
-    def check(self, session: Session) -> Iterator[Check]:
-        """Tries everything the job depends on."""
+    def check(self, session: Session, *, create: bool) -> Iterator[Check]:
+        """Tries everything the job depends on; `create` makes what the warehouse lacks first."""
         ...

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from pageviews_core.hour import Hour
 from pageviews_core.records.marker import Stage, WarehouseCost
+from pageviews_core.records.run import Job
 
 LEDGER_SCHEMA_VERSION = 1
 
@@ -69,6 +70,14 @@ class Warehouse(Reader, Protocol):
 
     def prepare(self) -> None:
         """Creates schema and tables where missing. Raises UnknownSchemaVersion for a ledger of a newer version."""
+        ...
+
+    def create(self) -> None:
+        """Makes what is missing. Raises ConfigurationError where that is not allowed."""
+        ...
+
+    def missing_grants(self, job: Job) -> list[str]:
+        """The statements that give the job the rights it lacks."""
         ...
 
     def load_hour(self, load: HourLoad) -> LoadedHour:

@@ -13,6 +13,7 @@ import duckdb
 from pageviews_core.errors import CountsDiffer, LeaseLost, UnknownSchemaVersion
 from pageviews_core.hour import Hour
 from pageviews_core.records.marker import Stage
+from pageviews_core.records.run import Job
 from pageviews_core.warehouse.base import LEDGER_SCHEMA_VERSION, HourLoad, LedgerRow, LoadedHour, Reader
 from pageviews_core.warehouse.duckdb_file import DuckDBFile
 
@@ -55,6 +56,13 @@ class DuckDBWarehouse:
     def prepare(self) -> None:
         with self.file.connect() as db:
             self._prepare(db)
+
+    def create(self) -> None:
+        self.prepare()
+
+    def missing_grants(self, job: Job) -> list[str]:  # noqa: ARG002 - as the port has it
+        """None: whoever may write the file may do all."""
+        return []
 
     def load_hour(self, load: HourLoad) -> LoadedHour:
         with self.file.connect() as db:

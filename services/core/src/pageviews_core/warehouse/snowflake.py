@@ -17,6 +17,7 @@ from pageviews_core.clock import Clock
 from pageviews_core.errors import CountsDiffer, LeaseLost, UnknownSchemaVersion, WarehouseUnavailable
 from pageviews_core.hour import Hour
 from pageviews_core.records.marker import Stage, WarehouseCost
+from pageviews_core.records.run import Job
 from pageviews_core.warehouse.base import (
     LEDGER_SCHEMA_VERSION,
     HourLoad,
@@ -26,6 +27,7 @@ from pageviews_core.warehouse.base import (
     Reader,
 )
 from pageviews_core.warehouse.snowflake_connection import MISSING, Session, connected, is_lost
+from pageviews_core.warehouse.snowflake_grants import missing, needed
 from pageviews_core.warehouse.snowflake_settings import CREDITS_PER_HOUR, SnowflakeSettings
 
 TABLES = (
@@ -88,6 +90,24 @@ class SnowflakeWarehouse:
         with self._connected({"step": "create"}) as session:
             for statement in TABLES:
                 self._run(session, statement)
+
+    def missing_grants(self, job: Job) -> list[str]:
+        names = {**self._names, "warehouse": self.settings.warehouse, "database": self.settings.database}
+        wanted = needed(job, names, external_stage=self.settings.external_stage is not None)
+        role = self.settings.role
+        with self._connected({"step": "check"}) as session:
+            found, seen = list[dict[str, Any]](), set[str]()
+            roles = [role]
+            while roles:
+                if (each := roles.pop()) in seen:
+                    continue
+                seen.add(each)
+                cursor = self._run(session, f'show grants to role "{each.upper()}"')
+                columns = [column.name.lower() for column in cursor.description]
+                rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+                roles += [str(row["name"]) for row in rows if row["granted_on"] == "ROLE"]
+                found += rows
+        return [grant.statement(role) for grant in missing(wanted, found)]
 
     def load_hour(self, load: HourLoad) -> LoadedHour:
         tag = {"run_id": load.run_id, "hour": str(load.hour), "step": "load"}

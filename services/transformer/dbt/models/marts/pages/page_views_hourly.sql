@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='replace_hours',
         unique_key='hour_started_at',
+        cluster_by=['hour_started_at'],
     )
 }}
 

@@ -1,0 +1,12 @@
+select max(schema_version) from DB.WIKIPEDIA.PAGEVIEWS_LEDGER;
+insert into DB.WIKIPEDIA.PAGEVIEWS_FENCE select 'ingested', given.hour_started_at, 0 from (select '2026-11-20 09:00:00'::timestamp_ntz as hour_started_at) as given where not exists (select 1 from DB.WIKIPEDIA.PAGEVIEWS_FENCE as known where known.stage = 'ingested' and known.hour_started_at = given.hour_started_at);
+put 'file://<folder>/<hour>.parquet' @DB.WIKIPEDIA.WIKIPEDIA_PAGEVIEWS_STAGE/ingested/2026-11-20T09/01JD4Q2Z5V0000000000000001-<ulid>/ auto_compress = false overwrite = true;
+begin;
+update DB.WIKIPEDIA.PAGEVIEWS_FENCE set fence = 2 where stage = 'ingested' and hour_started_at = '2026-11-20 09:00:00'::timestamp_ntz and fence <= 2;
+select hour_started_at, generation, sha256, row_count, view_count from DB.WIKIPEDIA.PAGEVIEWS_LEDGER where hour_started_at in ('2026-11-20 09:00:00'::timestamp_ntz) order by generation;
+delete from DB.WIKIPEDIA.RAW_WIKIPEDIA_PAGEVIEWS where hour_started_at = '2026-11-20 09:00:00'::timestamp_ntz;
+copy into DB.WIKIPEDIA.RAW_WIKIPEDIA_PAGEVIEWS (hour_started_at, generation, domain_code, page_title, count_views) from (select '2026-11-20 09:00:00'::timestamp_ntz, 2, $1:domain_code::varchar, $1:page_title::varchar, $1:count_views::number(19, 0) from @DB.WIKIPEDIA.WIKIPEDIA_PAGEVIEWS_STAGE/ingested/2026-11-20T09/01JD4Q2Z5V0000000000000001-<ulid>/) file_format = (type = parquet) force = true on_error = abort_statement;
+select count(*), coalesce(sum(count_views), 0) from DB.WIKIPEDIA.RAW_WIKIPEDIA_PAGEVIEWS where hour_started_at = '2026-11-20 09:00:00'::timestamp_ntz and generation = 2;
+insert into DB.WIKIPEDIA.PAGEVIEWS_LEDGER select '2026-11-20 09:00:00'::timestamp_ntz, 2, '<sha256>', 3, 6, '01JD4Q2Z5V0000000000000001', 2, '2026-11-20 10:15:00'::timestamp_ntz, 1;
+commit;
+remove @DB.WIKIPEDIA.WIKIPEDIA_PAGEVIEWS_STAGE/ingested/2026-11-20T09/01JD4Q2Z5V0000000000000001-<ulid>/;

@@ -66,6 +66,10 @@ check: lint lock-check test ## Exactly what CI runs
 bench: install ## Measure time and memory against an engine floor; FULL_HOUR=… for a real full-size hour
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: verify-snowflake
+verify-snowflake: install ## Prove on a Snowflake account of yours what no stand-in can (needs SNOWFLAKE_… settings)
+	@$(BIN)/python -m tests.tools.verify_snowflake $(ARGS)
+
 .PHONY: docs
 docs: install ## Write the generated documentation anew
 	@$(BIN)/python -m tests.tools.write_settings

@@ -6,10 +6,13 @@ The hours are DERIVED from a small excerpt of one real hour: titles are real, co
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
 from pageviews_core.hour import Hour, hour_range
+from pageviews_core.settings import JobSettings, read_settings
 from tests.demo.display import Display
 from tests.demo.jobs import tick
 from tests.demo.serving import serve
@@ -38,6 +42,9 @@ def main() -> int:
     parser.add_argument("--hours", type=int, default=36)
     parser.add_argument("--folder", type=Path, default=Path("data/demo"), help="emptied first")
     parser.add_argument("--serve", type=int, metavar="PORT", help="then keep the page open on this port; 0: do not")
+    parser.add_argument(
+        "--outgrown", action="store_true", help="objects in S3, tables in Snowflake, by their protocols (stand-ins)"
+    )
     parser.add_argument("--picture", type=Path, help="also write what is shown to this SVG file")
     arguments = parser.parse_args()
     console, began = Console(record=arguments.picture is not None), time.monotonic()
@@ -54,8 +61,11 @@ def main() -> int:
         soft_wrap=True,
     )
     to_come = hour_range(newest + 1, newest + 1 + _HOURS_TO_COME)
-    with DumpsServer([*hours, *to_come], trouble.by_hour) as server:
+    with DumpsServer([*hours, *to_come], trouble.by_hour) as server, ExitStack() as outgrown:
         environment = job_environment(server, arguments.folder, hours)
+        if arguments.outgrown:
+            environment |= outgrown.enter_context(_outgrown(arguments.folder))
+        os.environ.update(environment)
         with Display(console, len(hours)) as display:
             run_until_quiet({**environment, "PAGEVIEWS_END": str(hours[-1])}, display, arguments.folder)
         console.print(f"\nDone after {time.monotonic() - began:.0f} s.")
@@ -65,16 +75,29 @@ def main() -> int:
     return 0 if complete else 1
 
 
+@contextmanager
+def _outgrown(folder: Path) -> Iterator[dict[str, str]]:
+    """The settings of an S3 and a Snowflake of the demo's own, which live while it does."""
+    from tests.tools.s3_servers import s3_server, use_credentials  # what only this shape of the demo needs
+    from tests.tools.snowflake_server import snowflake_server
+
+    use_credentials()
+    with s3_server(folder / "buckets") as s3, snowflake_server(folder / "snowflake") as snowflake:
+        s3.create_bucket("demo")
+        yield {**s3.environment, "PAGEVIEWS_STORE_URL": "s3://demo/pageviews", **snowflake.environment}
+
+
 def summarise(console: Console, folder: Path, hours: list[Hour], trouble: DemoTrouble, picture: Path | None) -> bool:
     """Prints what happened; False unless all of it is right."""
-    complete = show(console, folder, hours, served(hours, trouble))
-    console.print(
-        f"\nEverything is in {folder}: objects/ and warehouse.duckdb. Ask it something:\n"
-        f"  LOCAL_DATA_DIR={folder} .venv/bin/pageviews-transformer query "
-        '"select * from wikipedia.trending_pages_hourly"',
-        highlight=False,
-        soft_wrap=True,
-    )
+    complete = show(console, read_settings(JobSettings), hours, served(hours, trouble))
+    if os.environ.get("PAGEVIEWS_WAREHOUSE") != "snowflake":
+        console.print(
+            f"\nEverything is in {folder}: objects/ and warehouse.duckdb. Ask it something:\n"
+            f"  LOCAL_DATA_DIR={folder} .venv/bin/pageviews-transformer query "
+            '"select * from wikipedia.trending_pages_hourly"',
+            highlight=False,
+            soft_wrap=True,
+        )
     if picture:
         # Rich's own template loads a font from elsewhere; a monospaced one of the reader's does as well.
         template = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from pageviews_core.clock import SystemClock
 from pageviews_core.failures import Failures
 from pageviews_core.hour import Hour
 from pageviews_core.journal import Journal
 from pageviews_core.markers import newest_generations, read_ingested
-from pageviews_core.object_store.local import LocalObjectStore
+from pageviews_core.object_store import open_object_store
+from pageviews_core.settings import JobSettings
+from pageviews_core.warehouse import open_warehouse
+from pageviews_core.warehouse.base import Reader
+
+_SCHEMA = "wikipedia"
+_MEMORY = 256 * 1024**2
 
 _STAGES = (
     ("raw table", "raw_wikipedia_pageviews", "count_views"),
@@ -56,27 +61,26 @@ def marked(journal: Journal) -> Totals:
     return Totals(len(loaded), sum(m.rows.loaded for m in loaded), sum(m.views for m in loaded))
 
 
-def show(console: Console, folder: Path, hours: Sequence[Hour], served: Totals) -> bool:
+def show(console: Console, settings: JobSettings, hours: Sequence[Hour], served: Totals) -> bool:
     """Prints all of it; True if every hour is complete and every stage agrees with what was served."""
-    journal = Journal(LocalObjectStore(folder / "objects"))
+    journal = Journal(open_object_store(settings))
     by_state = states(journal, hours)
     console.print(
         "\n[bold]Hours by state[/]  " + ", ".join(f"{len(found)} {state}" for state, found in by_state.items())
     )
-    with duckdb.connect(folder / "warehouse.duckdb", read_only=True) as db:
-        db.execute("use wikipedia")
+    with open_warehouse(settings, SystemClock(), engine_memory=_MEMORY).reading() as reader:
         totals = [("served by the source", served), ("ingested markers", marked(journal))]
         for name, table, column in _STAGES:
-            row = db.execute(
-                f"select count(distinct hour_started_at), count(*), sum({column})::bigint from {table}"
-            ).fetchone()
-            assert row is not None
-            totals.append((name, Totals(*row)))
+            (row,) = reader.fetch(
+                f"select count(distinct hour_started_at), count(*), cast(sum({column}) as bigint) "
+                f"from {_SCHEMA}.{table}"
+            )[1]
+            totals.append((name, Totals(*map(int, row))))
         agree = len({total for _, total in totals}) == 1
         console.print(_totals_table(totals))
         console.print("All stages agree." if agree else "[red]The stages differ.[/]")
         _show_warnings(console, journal)
-        _show_pages(console, db)
+        _show_pages(console, reader)
     return agree and list(by_state) == ["complete"]
 
 
@@ -106,27 +110,27 @@ def _show_warnings(console: Console, journal: Journal) -> None:
             console.print(f"  {hour}  " + "; ".join(said), highlight=False, soft_wrap=True)
 
 
-def _show_pages(console: Console, db: duckdb.DuckDBPyConnection) -> None:
-    newest = db.execute("select max(hour_started_at) from top_pages_hourly").fetchone()
-    top = db.execute(
-        "select page_rank, page_title, view_count from top_pages_hourly "
-        "where project = 'en.wikipedia' and hour_started_at = $newest order by page_rank limit 5",
-        {"newest": newest and newest[0]},
-    ).fetchall()
+def _show_pages(console: Console, reader: Reader) -> None:
+    ((newest,),) = reader.fetch(f"select max(hour_started_at) from {_SCHEMA}.top_pages_hourly")[1]
+    top = reader.fetch(
+        f"select page_rank, page_title, view_count from {_SCHEMA}.top_pages_hourly "
+        "where project = 'en.wikipedia' and hour_started_at = ? order by page_rank limit 5",
+        [newest],
+    )[1]
     table = Table(
         "rank",
         "article",
         "views",
-        title=f"Top of en.wikipedia, {newest and newest[0]:%Y-%m-%d %H}:00 UTC",
+        title=f"Top of en.wikipedia, {newest:%Y-%m-%d %H}:00 UTC",
         title_justify="left",
     )
     for rank, title, views in top:
         table.add_row(str(rank), title, f"{views:,}")
     console.print(table)
-    trending = db.execute(
-        "select hour_started_at, project, page_title, view_count, baseline_view_count from trending_pages_hourly "
-        "order by view_count / greatest(baseline_view_count, 1) desc limit 5"
-    ).fetchall()
+    trending = reader.fetch(
+        "select hour_started_at, project, page_title, view_count, baseline_view_count "
+        f"from {_SCHEMA}.trending_pages_hourly order by view_count / greatest(baseline_view_count, 1) desc limit 5"
+    )[1]
     table = Table("hour (UTC)", "project", "article", "views", "usual", title="Trending", title_justify="left")
     for at, project, title, views, usual in trending:
         table.add_row(f"{at:%Y-%m-%d %H}", project, title, f"{views:,}", f"{usual:,.0f}")

@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
 
 from ingestor.settings import IngestorSettings
 from pageviews_core.settings import CoreSettings, JobSettings, environment_name
+from pageviews_core.warehouse.snowflake_settings import SnowflakeSettings
 from status_api.settings import StatusSettings
 from transformer.settings import TransformerSettings
 
@@ -35,7 +38,7 @@ This page is written by `make docs` from the settings classes.
 def default_of(field: FieldInfo) -> str:
     """As one would write it in the environment; empty for none."""
     value = field.default
-    if value is None or value == "":
+    if value in (None, "", PydanticUndefined):
         return ""
     if hasattr(value, "total_seconds"):
         seconds = int(value.total_seconds())
@@ -52,8 +55,9 @@ def sections() -> dict[str, list[tuple[str, str, str]]]:
     """For each heading its variables: name, default and description."""
     found: dict[str, list[tuple[str, str, str]]] = {}
     shown: set[str] = set()
-    headings: list[tuple[str, type[CoreSettings]]] = [("All services", CoreSettings), ("Both jobs", JobSettings)]
+    headings: list[tuple[str, type[BaseSettings]]] = [("All services", CoreSettings), ("Both jobs", JobSettings)]
     headings += [(f"The {name}", settings) for name, settings in SERVICES.items()]
+    headings.append(("Both jobs, where PAGEVIEWS_WAREHOUSE is snowflake", SnowflakeSettings))
     for heading, settings in headings:
         rows = []
         for name, field in settings.model_fields.items():

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
+import httpx
 import pytest
 from tests.integration.pipeline.conftest import OpenPipeline
 from tests.integration.pipeline.pipeline import Pipeline, only, recent_hours, whole
+from tests.integration.pipeline.processes import REPOSITORY, wait_until
 from tests.tools.faulty_proxy import Cut, Fault, Lose, Proxy, Refuse, proxied
 from tests.tools.s3_servers import S3Server, moto_server, s3_server
-from tests.tools.troubles import WithBadLines
+from tests.tools.status_process import StatusProcess
+from tests.tools.troubles import TruncatedAtFirst, WithBadLines
 
 BAD = WithBadLines()
 ANSWERS = {"PAGEVIEWS_MAX_REJECTED_SHARE": "0.05", "PAGEVIEWS_MAX_HOURS_PER_RUN": "50"}
@@ -161,3 +169,83 @@ def test_a_bucket_that_forbids_a_verb_is_named_with_the_grant(
         ended = pipeline.ingest(verb)
         assert ended.code == 78
         assert "s3:PutObject" in ended.output
+
+
+class Policy:
+    """One of the documents in docs/aws, as far as it speaks of actions and prefixes."""
+
+    def __init__(self, name: str, bucket: str) -> None:
+        text = (REPOSITORY / "docs" / "aws" / f"{name}.json").read_text()
+        self._bucket = bucket
+        self._statements = json.loads(text.replace("BUCKET", bucket).replace("PREFIX", "p"))["Statement"]
+        self.refused: list[tuple[str, str]] = []
+
+    def rule(self, method: str, path: str) -> Refuse | None:
+        parts = urlsplit(path)
+        key, asked = unquote(parts.path).removeprefix(f"/{self._bucket}").lstrip("/"), parse_qs(parts.query, True)
+        action, resource = self._action(method, key, asked), f"arn:aws:s3:::{self._bucket}{'/' + key if key else ''}"
+        if any(
+            action in statement["Action"]
+            and any(fnmatchcase(resource, each) for each in _listed(statement["Resource"]))
+            and self._prefix_allowed(statement, asked)
+            for statement in self._statements
+        ):
+            return None
+        self.refused.append((action, key))
+        return Refuse(403, "AccessDenied")
+
+    def _prefix_allowed(self, statement: dict[str, Any], asked: dict[str, list[str]]) -> bool:
+        wanted = statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix")
+        return wanted is None or any(fnmatchcase(asked["prefix"][0], each) for each in wanted)
+
+    @staticmethod
+    def _action(method: str, key: str, asked: dict[str, list[str]]) -> str:
+        if not key:
+            return "s3:ListBucketMultipartUploads" if "uploads" in asked else "s3:ListBucket"
+        if method == "DELETE":
+            return "s3:AbortMultipartUpload" if "uploadId" in asked else "s3:DeleteObject"
+        return "s3:GetObject" if method in ("GET", "HEAD") else "s3:PutObject"
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def test_the_rights_in_the_documentation_suffice_for_each_job(
+    open_pipeline: OpenPipeline, proxy: Proxy, request: pytest.FixtureRequest
+) -> None:
+    bucket, hours = bucket_of(request), recent_hours(3)
+    pipeline = kept_in(
+        open_pipeline(hours, {hours[0]: BAD, hours[1]: TruncatedAtFirst()}, **ANSWERS),
+        S3Server(proxy.upstream.geturl()), proxy.url, bucket,
+    )  # fmt: skip
+    policies = {name: Policy(name, bucket) for name in ("ingestor", "transformer")}
+    asked = pipeline.ask("transform", hours[0])
+    for name in ("ingestor", "transformer", "ingestor", "transformer"):
+        proxy.rule = policies[name].rule
+        ended = pipeline.start("ingestor" if name == "ingestor" else "transformer").wait()
+        assert ended.code == 0, (policies[name].refused, ended.output)
+        pipeline.server.heal(hours[1])
+        time.sleep(1)
+    assert {name: policy.refused for name, policy in policies.items()} == {"ingestor": [], "transformer": []}
+    proxy.rule = lambda method, path: None
+    assert pipeline.generations("transformed") == dict.fromkeys(hours, 1)
+    assert pipeline.closed(asked)
+
+
+def test_the_status_service_needs_no_right_to_write_for_its_pages(
+    open_pipeline: OpenPipeline, proxy: Proxy, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    bucket = bucket_of(request)
+    pipeline = kept_in(open_pipeline(1, **ANSWERS), S3Server(proxy.upstream.geturl()), proxy.url, bucket)
+    for job in (pipeline.ingest, pipeline.transform):
+        assert job().code == 0
+    policy = Policy("status-api", bucket)
+    proxy.rule = policy.rule
+    environment = {**pipeline.environment(), "LOCAL_DATA_DIR": str(tmp_path)}
+    with StatusProcess(tmp_path, environment) as service:
+        service.wait_until_ready()
+        wait_until(lambda: not httpx.get(f"{service.url}/api/v1/status").json()["indexing"], "the index")
+        for path in ("/", f"/hours/{pipeline.server.hours[0]}", "/runs", "/insights", "/metrics"):
+            assert httpx.get(f"{service.url}{path}", timeout=10).status_code == 200, path
+    assert policy.refused == []

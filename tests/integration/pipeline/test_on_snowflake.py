@@ -5,17 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date, datetime
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.fake_clock import FakeClock
 from tests.integration.pipeline.conftest import OpenPipeline
 from tests.integration.pipeline.pipeline import Pipeline, recent_hours
 from tests.integration.pipeline.processes import job_environment
+from tests.tools.engine_parity import compare
 from tests.tools.snowflake_server import DATABASE, SnowflakeServer, snowflake_server
 from tests.tools.troubles import Restated, Trouble, WithBadLines
 
@@ -23,9 +21,6 @@ from pageviews_core.hour import Hour
 from pageviews_core.warehouse.snowflake import SnowflakeWarehouse
 from pageviews_core.warehouse.snowflake_settings import SnowflakeSettings
 
-VIEWS = ("dim_date", "dim_wikipedia_domain", "wikipedia_pageviews")
-OF_THE_RUN = {"run_id", "loaded_at"}
-"""Columns that tell two runs apart, and not two engines."""
 SETTINGS = {
     "PAGEVIEWS_MAX_HOURS_PER_RUN": "50",
     "PAGEVIEWS_MAX_REJECTED_SHARE": "0.05",
@@ -90,42 +85,14 @@ def test_both_engines_hold_the_same_rows_in_every_table(
     embedded = pipelines[0]
     assert embedded.generations("transformed")[hours[20]] == 2
     assert pipelines[1].generations("transformed") == embedded.generations("transformed")
-    counted, differing = [], {}
-    for table in sorted({*embedded.tables(), *VIEWS}):
-        columns = [name for (name,) in embedded.query(
-            "select column_name from information_schema.columns where table_name = ? order by ordinal_position", [table]
-        ) if name not in OF_THE_RUN]  # fmt: skip
-        listed = ", ".join(columns)
-        here = sorted(map(_plain, embedded.query(f"select {listed} from {table}")), key=repr)
-        there = sorted(map(_plain, warehouse.fetch(f"select {listed} from {DATABASE}.WIKIPEDIA.{table}")[1]), key=repr)
-        if here != there:
-            differing[table] = (
-                sorted(set(here) - set(there), key=repr)[:3],
-                sorted(set(there) - set(here), key=repr)[:3],
-            )
-        counted.append((table, len(here)))
+    compared = compare(embedded.query, warehouse, f"{DATABASE}.WIKIPEDIA")
     with capsys.disabled():
         print("\nRows that are the same on DuckDB and by Snowflake's protocol:")
-        print("\n".join(f"  {table:30s} {rows:>8,}" for table, rows in counted))
-    assert differing == {}, "rows of the one that the other lacks"
-    assert dict(counted)["fct_wikipedia_pageviews"] > 30_000
-    assert all(dict(counted)[table] for table in ("page_views_daily", "trending_pages_hourly", "top_pages_daily"))
-
-
-def _both_ways(here: list[Any], there: list[Any]) -> list[tuple[set[Any], set[Any]]]:
-    return [(set(here), set(there)), (set(there), set(here))]
-
-
-def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(_value(value) for value in row)
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, Decimal | float):
-        return int(value) if value == int(value) else round(float(value), 9)
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None)
-    return value.isoformat() if isinstance(value, date) else value
+        print("\n".join(f"  {each.table:30s} {each.rows:>8,}" for each in compared if each.same))
+    assert [each for each in compared if not each.same] == []
+    rows = {each.table: each.rows for each in compared}
+    assert rows["fct_wikipedia_pageviews"] > 30_000
+    assert all(rows[table] for table in ("page_views_daily", "trending_pages_hourly", "top_pages_daily"))
 
 
 def test_an_idle_tick_sends_no_statement_and_signs_in_nowhere(
@@ -163,6 +130,9 @@ def test_the_statements_of_an_hour_are_counted(
     assert cost
     assert cost.statements == 12  # the connector itself sends PUT twice
     assert cost.credits > 0
+    built = pipeline.transformed(second).cost
+    assert built
+    assert built.credits == pytest.approx(built.seconds / 3600, rel=0.01), "an XS warehouse is a credit an hour"
     tags = [session["QUERY_TAG"] for session in server.sessions() if session.get("QUERY_TAG")]
     assert any(str(second) in tag and '"load"' in tag for tag in tags)
     assert any('"dbt"' in tag for tag in tags)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -20,6 +21,7 @@ from pageviews_core.errors import ExitCode, PageviewsError, TransformFailed
 from pageviews_core.job.memory import engine_memory
 from pageviews_core.logging import configure_logging
 from pageviews_core.object_store import open_object_store
+from pageviews_core.records.marker import NodeResult, WarehouseCost
 from pageviews_core.settings import read_settings
 from pageviews_core.warehouse import open_warehouse
 from pageviews_core.warehouse.base import Warehouse
@@ -83,8 +85,18 @@ def _built(
         built=facts.built,
         invocation_id=built.invocation_id,
         nodes=built.nodes,
+        cost=_cost(built.nodes, len(ready.hours)) if settings.warehouse == "snowflake" else None,
         warnings=built.warnings,
     )
+
+
+def _cost(nodes: Sequence[NodeResult], hours: int) -> WarehouseCost:
+    """An hour's share, at the rate of the warehouse's size."""
+    from pageviews_core.warehouse.snowflake_settings import CREDITS_PER_HOUR, SnowflakeSettings
+
+    seconds = sum(node.seconds for node in nodes) / hours
+    rate = CREDITS_PER_HOUR[read_settings(SnowflakeSettings).warehouse_size]
+    return WarehouseCost(statements=None, seconds=round(seconds, 3), credits=round(seconds * rate / 3600, 6))
 
 
 def main() -> None:

@@ -183,6 +183,7 @@ class Builder:
             finished_at=self.session.clock.now(),
             traceparent=marker.traceparent,
             version=__version__,
+            cost=result.cost,
         )
         try:
             with run.step("mark", marker.hour):

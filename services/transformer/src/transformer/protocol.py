@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from pageviews_core.hour import Hour
-from pageviews_core.records.marker import NodeResult
+from pageviews_core.records.marker import NodeResult, WarehouseCost
 
 _RESULT = "batch_result "
 
@@ -75,6 +75,8 @@ class BatchResult(_Message):
     """Of the batch as a whole."""
     invocation_id: str = ""
     nodes: tuple[NodeResult, ...] = ()
+    cost: WarehouseCost | None = None
+    """Of each of the hours."""
     warnings: tuple[str, ...] = ()
     published: bool = False
     retired: int = 0

@@ -243,6 +243,5 @@ def _state(house: House) -> tuple[list[str], str]:
     """What housekeeping decides on, with the random part of names left out."""
     settled, _ = Watermark(house.journal).read()
     compared = ("raw/", "landing/", "quarantine/", "markers", "runs-by-day/", "runs/2026/10/", "runs/2026/11/15/")
-    return [re.sub(r"/[0-9A-Z]{26}\b", "/ulid", key) for key in house.keys("") if key.startswith(compared)], str(
-        settled
-    )
+    kept = [re.sub(r"/[0-9A-Z]{26}\b", "/ulid", key) for key in house.keys("") if key.startswith(compared)]
+    return kept, str(settled and (settled.start, settled.before))

@@ -57,7 +57,8 @@ class HourObjects(Part):
 class WarehouseCost(Part):
     """What the work cost a warehouse that is paid by its time."""
 
-    statements: int
+    statements: int | None
+    """None: dbt does not say."""
     seconds: float
     credits: float
     """Estimated: the seconds at the rate of the warehouse's size, alone on it."""
@@ -110,3 +111,5 @@ class TransformedMarker(Record):
     finished_at: Timestamp
     traceparent: str
     version: str
+    cost: WarehouseCost | None = None
+    """The hour's share of the batch's models and tests; None for a warehouse of one's own."""

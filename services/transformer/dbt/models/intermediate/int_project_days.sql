@@ -36,8 +36,9 @@ unseen_by_hour as (
     select
         cast(hour_started_at as date) as date_day,
         project,
-        coalesce(
-            least(max(case when article_rank = {{ top_pages }} then view_count end), {{ unseen_views }}), 0
+        -- The engines disagree on the least of a number and null.
+        least(
+            coalesce(max(case when article_rank = {{ top_pages }} then view_count end), 0), {{ unseen_views }}
         ) as view_count
     from {{ ref('page_views_hourly') }}
     where {{ rebuilt_days_hours_filter() }}

@@ -6,7 +6,7 @@ import io
 import threading
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -100,6 +100,9 @@ class InMemoryObjectStore:
             if self._objects.pop(key, None) is not None:
                 self._keys.remove(key)
         self.after("delete", key)
+
+    def remarks(self) -> Sequence[str]:
+        return []
 
     def all_keys(self) -> tuple[str, ...]:
         """All keys in order; not a request."""

@@ -256,6 +256,20 @@ def test_objects_are_encrypted_with_the_key_that_was_named(server: S3Server, pro
         assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", "alias/mine")
 
 
+def test_a_bucket_that_keeps_what_is_deleted_is_remarked_on(store: S3ObjectStore, proxy: Proxy) -> None:
+    assert store.remarks() == []
+    client, bucket = _client(proxy), store.url.split("/")[2]
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    (remark,) = store.remarks()
+    assert "noncurrent versions" in remark
+    prove_conditional_writes(store)
+    client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    locked = S3ObjectStore("locked", "", S3Options(proxy.url, REGION, path_style=True)).remarks()
+    assert any("Object Lock" in remark for remark in locked)
+    proxy.fail(MANY, Refuse(403, "AccessDenied"), method="GET")
+    assert store.remarks() == []
+
+
 def _client(proxy: Proxy) -> S3Client:
     return boto3.session.Session(region_name=REGION).client("s3", endpoint_url=proxy.url)
 

@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -148,6 +148,9 @@ class FaultingStore:
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         return self._store.list(prefix, start_after=start_after)
+
+    def remarks(self) -> Sequence[str]:
+        return self._store.remarks()
 
     def sweep(self, now: datetime) -> int:
         return self._store.sweep(now)

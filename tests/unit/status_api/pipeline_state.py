@@ -19,8 +19,8 @@ def fill(index: MemoryIndex, *, steps: Mapping[str, float] = _STEPS) -> None:
     index.add(
         "hours", hour="2026-11-20T08", state="complete", warnings="control_differs", rows=5_000_000, rejected=2,
         views=20_000_000, bytes=45_000_000, control_state="differs", differing_domains=4,
-        ingested_at="2026-11-20T09:22:00Z", ingest_seconds=21.5, transformed_at="2026-11-20T09:25:40Z",
-        transform_seconds=33.0,
+        ingested_at="2026-11-20T09:22:00Z", ingest_seconds=21.5, ingest_credits=0.0125,
+        transformed_at="2026-11-20T09:25:40Z", transform_seconds=33.0,
     )  # fmt: skip
     index.add(
         "hours", hour="2026-11-20T05", state="failed", failed_stage="transformed", failure_kind="failed",

@@ -108,6 +108,7 @@ def test_the_newest_complete_hour(scraped: _Scraped) -> None:
         "bytes": 45_000_000,
         "rejected_lines": 2,
         "ingest_seconds": 21.5,
+        "ingest_credits": 0.0125,
         "transform_seconds": 33.0,
         "differing_domains": 4,
     }

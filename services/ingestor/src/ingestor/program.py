@@ -22,7 +22,7 @@ from pageviews_core.errors import ConfigurationError, PageviewsError
 from pageviews_core.failures import Failures
 from pageviews_core.hour import Hour
 from pageviews_core.job.memory import engine_memory
-from pageviews_core.job.program import Check, PlannedHour, tried, warehouse_checks
+from pageviews_core.job.program import Check, PlannedHour, store_checks, tried, warehouse_checks
 from pageviews_core.job.session import Session
 from pageviews_core.records.run import Job
 from pageviews_core.requests import Requests
@@ -137,7 +137,7 @@ class IngestorProgram:
     def check(self, session: Session, *, create: bool) -> Iterator[Check]:
         yield Check("settings", True, f"memory for the engine {self._memory // 1024**2} MiB")
         with self._client(session) as client:
-            yield tried("object store", session.store.url, session.prove_store)
+            yield from store_checks(session)
             warehouse = open_warehouse(self._settings, self._clock, engine_memory=self._memory)
             yield from warehouse_checks(warehouse, self._settings.warehouse, self.job, create=create)
             yield tried("source", client.base_url, client.check)

@@ -152,6 +152,12 @@ def _newest_hour(view: View, meta: Mapping[str, str]) -> Iterator[Metric]:
                 "Time from the start of the run that transformed the newest complete hour until its end.",
                 "transform_seconds",
             ),
+            ("ingest_credits", "Credits that loading the newest complete hour took, estimated.", "ingest_credits"),
+            (
+                "transform_credits",
+                "Credits that building the newest complete hour took, estimated.",
+                "transform_credits",
+            ),
         ):
             if row[column] is not None:
                 yield _one(f"pageviews_newest_complete_hour_{name}", documentation, row[column])

@@ -11,7 +11,7 @@ from pageviews_core.errors import ConfigurationError, InputGone
 from pageviews_core.failures import Failures
 from pageviews_core.hour import Hour
 from pageviews_core.job.memory import engine_memory
-from pageviews_core.job.program import Check, PlannedHour, tried, warehouse_checks
+from pageviews_core.job.program import Check, PlannedHour, store_checks, tried, warehouse_checks
 from pageviews_core.job.session import Session
 from pageviews_core.markers import newest_generation, read_ingested
 from pageviews_core.records.marker import IngestedMarker
@@ -92,7 +92,7 @@ class TransformerProgram:
 
         settings = self._settings
         yield Check("settings", True, f"memory limit {settings.memory_limit // 1024**2} MiB")
-        yield tried("object store", session.store.url, session.prove_store)
+        yield from store_checks(session)
         memory = engine_memory(settings.memory_limit, taken=0)
         warehouse = open_warehouse(settings, session.clock, engine_memory=memory)
         yield from warehouse_checks(warehouse, settings.warehouse, self.job, create=create)

@@ -11,11 +11,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from tests import samples
 from tests.unit.status_api.filled import NEWEST, NOW, Filled, error, run_id, serving
 from tests.unit.status_api.in_process import Client
 
 from pageviews_core import keys
 from pageviews_core.errors import StoreUnavailable
+from pageviews_core.records.marker import WarehouseCost
 from pageviews_core.run_log_join import segment_key
 from status_api.pages.about import find
 from status_api.pages.render import STATIC
@@ -183,3 +185,16 @@ def test_files_are_kept_by_their_content(client: Client) -> None:
 
 def test_the_script_is_small(tmp_path: Path) -> None:
     assert (STATIC / "live.js").stat().st_size < 10_000
+
+
+def test_what_an_hour_cost_is_shown_where_a_warehouse_is_paid_for(filled: Filled) -> None:
+    with serving(filled) as client:
+        assert "Estimated cost" not in client.get("/trends", accept="text/html").text
+    cost = WarehouseCost(statements=12, seconds=45, credits=0.0125)
+    for hour in (NEWEST + -2, NEWEST + -1):
+        marker = samples.ingested_marker(hour).model_copy(update={"cost": cost})
+        filled.journal.create(keys.marker("ingested", hour, 1), marker)
+    filled.index.refresh()
+    with serving(filled) as client:
+        assert "Estimated cost per hour of data" in client.get("/trends", accept="text/html").text
+        assert "about 0.0125 credits" in client.get(f"/hours/{NEWEST + -1}", accept="text/html").text

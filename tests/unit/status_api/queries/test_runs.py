@@ -62,7 +62,9 @@ def test_a_run_with_dbts_results_and_its_error(filled: Filled) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"not gzip", gzip.compress(b"{"), gzip.compress(b'{"results": [{}]}'), b"\x1f\x8b"]
+    "body",
+    [b"", b"not gzip", gzip.compress(b"{"), gzip.compress(b'{"results": [{}]}'), b"\x1f\x8b"],
+    ids=["empty", "no gzip", "no JSON", "no results", "cut off"],
 )
 def test_results_that_cannot_be_read_are_none(filled: Filled, body: bytes) -> None:
     number = filled.run(1, "transformer")

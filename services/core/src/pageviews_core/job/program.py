@@ -38,6 +38,12 @@ def tried(name: str, subject: str, attempt: Callable[[], None]) -> Check:
     return Check(name, True, subject)
 
 
+def store_checks(session: Session) -> Iterator[Check]:
+    """Does it keep its promises, and how is it set up?"""
+    yield tried("object store", session.store.url, session.prove_store)
+    yield from (Check("object store", True, remark) for remark in session.store.remarks())
+
+
 def warehouse_checks(warehouse: Warehouse, engine: str, job: Job, *, create: bool) -> Iterator[Check]:
     """Is it there, and may the job do in it what it has to?"""
     yield tried("warehouse", engine, warehouse.create if create else warehouse.prepare)

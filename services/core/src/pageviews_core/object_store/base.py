@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -76,6 +76,10 @@ class ObjectStore(Protocol):
 
     def sweep(self, now: datetime) -> int:
         """Removes what writes that never ended left behind more than a day ago, and says how many there were."""
+        ...
+
+    def remarks(self) -> Sequence[str]:
+        """What an operator should know of how the store is set up; nothing that keeps it from working."""
         ...
 
     def delete(self, key: str, *, etag: str | None = None) -> None:

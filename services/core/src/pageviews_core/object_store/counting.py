@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO
 
@@ -69,6 +69,9 @@ class CountingObjectStore:
     def sweep(self, now: datetime) -> int:
         self._count("sweep")
         return self._store.sweep(now)
+
+    def remarks(self) -> Sequence[str]:
+        return self._store.remarks()
 
     def delete(self, key: str, *, etag: str | None = None) -> None:
         self._count("delete")

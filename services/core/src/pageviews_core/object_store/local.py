@@ -14,7 +14,7 @@ import shutil
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,6 +127,9 @@ class LocalObjectStore:
                         file.unlink()
                         swept += 1
         return swept
+
+    def remarks(self) -> Sequence[str]:
+        return []
 
     def _path(self, key: str) -> Path:
         check_key(key)

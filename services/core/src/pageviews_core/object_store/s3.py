@@ -7,7 +7,7 @@ been sent twice, that id tells whether it took effect: nothing is guessed, and n
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -178,6 +178,20 @@ class S3ObjectStore:
                             )
                         swept += 1
         return swept
+
+    def remarks(self) -> Sequence[str]:
+        found = []
+        with suppress(BotoCoreError, ClientError):  # the right to ask is not needed for anything else
+            if self._client.get_bucket_versioning(Bucket=self._bucket).get("Status") == "Enabled":
+                found.append(
+                    "the bucket keeps old versions, and records that are written often pile up: add a lifecycle rule "
+                    "that expires noncurrent versions"
+                )
+        with suppress(BotoCoreError, ClientError):
+            lock = self._client.get_object_lock_configuration(Bucket=self._bucket)["ObjectLockConfiguration"]
+            if lock.get("ObjectLockEnabled") == "Enabled":
+                found.append("the bucket has Object Lock: what retention deletes stays, and is paid for")
+        return found
 
     # Writing.
 

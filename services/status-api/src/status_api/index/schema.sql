@@ -13,9 +13,9 @@ create table hours (
     ingested_generation integer,
     lines integer, rows integer, rejected integer, views integer, bytes integer,
     control_state text, differing_domains integer, source_last_modified text,
-    ingested_at text, ingested_run text, ingest_seconds real,
+    ingested_at text, ingested_run text, ingest_seconds real, ingest_credits real,
     transformed_generation integer,
-    transformed_at text, transformed_run text, transform_seconds real, test_warnings text,
+    transformed_at text, transformed_run text, transform_seconds real, transform_credits real, test_warnings text,
     failed_stage text, failure_kind text, failing_since text, attempt integer, next_try_at text,
     error_type text, error text, failed_run text,
     running_stage text, running_run text

@@ -24,7 +24,7 @@ from status_api.index.run_rows import RunRows, rows_of
 _RUN = re.compile(r"runs/\d{4}/\d\d/\d\d/([0-9A-HJKMNP-TV-Z]{26})/run\.json")
 _INGESTED = (
     "ingested_generation", "lines", "rows", "rejected", "views", "bytes", "control_state", "differing_domains",
-    "source_last_modified", "ingested_at", "ingested_run", "ingest_seconds",
+    "source_last_modified", "ingested_at", "ingested_run", "ingest_seconds", "ingest_credits",
 )  # fmt: skip
 """The columns of an hour that its ingested marker fills."""
 _ERROR_KEPT = 2_000
@@ -85,7 +85,8 @@ class Writer:
         values = (
             marker.generation, marker.rows.lines, marker.rows.loaded, marker.rows.rejected, marker.views,
             marker.source.bytes, marker.control.state, marker.control.differing_domains, marker.source.last_modified,
-            text_of(marker.finished_at), marker.run_id, (marker.finished_at - marker.started_at).total_seconds(), hour,
+            text_of(marker.finished_at), marker.run_id, (marker.finished_at - marker.started_at).total_seconds(),
+            marker.cost.credits if marker.cost else None, hour,
         )  # fmt: skip
         self._db.execute(f"update hours set {_assignments(_INGESTED)} where hour = ?", values)
 
@@ -96,10 +97,11 @@ class Writer:
             return
         self._db.execute(
             "update hours set transformed_generation = ?, transformed_at = ?, transformed_run = ?, "
-            "transform_seconds = ?, test_warnings = ? where hour = ?",
+            "transform_seconds = ?, transform_credits = ?, test_warnings = ? where hour = ?",
             (
                 marker.generation, text_of(marker.finished_at), marker.run_id,
                 (marker.finished_at - marker.started_at).total_seconds(),
+                marker.cost.credits if marker.cost else None,
                 json.dumps(marker.warnings) if marker.warnings else None, hour,
             ),
         )  # fmt: skip

@@ -12,6 +12,7 @@ from status_api.pages.charts import line_chart
 from status_api.pages.render import cached, page, view_of
 from status_api.queries.hours import list_hours
 from status_api.queries.runs import TrendPoint, list_runs, trends
+from status_api.view import View
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,6 +30,7 @@ def trends_page(
         return found
     points = trends(view_of(request), job, limit=last)
     charts = _charts(points) if len(points) >= _FEWEST else []
+    charts += _credits(view_of(request), job, last)
     return page(request, "trends.html", points=points, charts=charts, job=job, last=last)
 
 
@@ -82,3 +84,19 @@ def _charts(points: list[TrendPoint]) -> list[tuple[str, object]]:
         chart("Rows", "rows", [float(point.rows) for point in points]),
         chart("Downloaded", "MB", [float(point.bytes) for point in points], 1e6),
     ]
+
+
+def _credits(view: View, job: Job, last: int) -> list[tuple[str, object]]:
+    """Where the warehouse is paid by its time: what an hour took of it, by the hours' order."""
+    column = "ingest_credits" if job == "ingestor" else "transform_credits"
+    rows = view.index.rows(
+        f"select hour, {column} as credits from hours where {column} is not null order by hour desc limit ?", last
+    )[::-1]
+    if len(rows) < _FEWEST:
+        return []
+    name, thousandths = "Estimated cost per hour of data", [round(1000 * row["credits"], 3) for row in rows]
+    chart = line_chart(
+        [(name, thousandths)], f"{name}, by hour", unit="thousandths of a credit", first=rows[0]["hour"],
+        last=rows[-1]["hour"], with_median=True,
+    )  # fmt: skip
+    return [(name, chart)]

@@ -130,8 +130,10 @@ def test_a_record_cannot_be_changed() -> None:
 
 
 def test_records_are_written_with_their_version_so_that_a_person_can_read_them() -> None:
-    text = RECORDS[3].encode().decode()
-    assert json.loads(text) == {"schema_version": 1, "start": "2026-11-20T09", "before": "2026-11-20T10"}
+    text = Settled(start=HOUR, before=HOUR + 1, written_as="x").encode().decode()
+    assert json.loads(text) == {
+        "schema_version": 1, "start": "2026-11-20T09", "before": "2026-11-20T10", "written_as": "x",
+    }  # fmt: skip
     assert "\n" in text
 
 

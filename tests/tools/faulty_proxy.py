@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import socket
 import threading
@@ -44,6 +45,8 @@ class Proxy:
         self.upstream = urlsplit(upstream)
         self.rule: Rule = lambda method, path: None
         self.seen: list[tuple[str, str]] = []
+        self.body = b""
+        """Of the request that the rule is asked about, unpacked; for one client at a time."""
         self.url = ""
 
     def fail(self, times: int, fault: Fault, *, method: str, having: str = "") -> None:
@@ -72,6 +75,8 @@ def proxied(upstream: str) -> Iterator[Proxy]:
         def do_any(self) -> None:
             body = self._body()
             proxy.seen.append((self.command, self.path))
+            packed = self.headers.get("Content-Encoding") == "gzip"
+            proxy.body = gzip.decompress(body) if packed else body
             fault = proxy.rule(self.command, self.path)
             if isinstance(fault, Refuse):
                 text = f"<Error><Code>{fault.code}</Code><Message>as the test asks</Message></Error>".encode()

@@ -14,6 +14,7 @@ from tests.integration.pipeline.conftest import OpenPipeline
 from tests.integration.pipeline.pipeline import Pipeline, recent_hours
 from tests.integration.pipeline.processes import job_environment
 from tests.tools.engine_parity import compare
+from tests.tools.faulty_proxy import Fault, Lose, Refuse, proxied
 from tests.tools.snowflake_server import DATABASE, SnowflakeServer, snowflake_server
 from tests.tools.troubles import Restated, Trouble, WithBadLines
 
@@ -213,3 +214,43 @@ def test_check_names_the_grants_that_are_missing_with_their_statements(
     ):
         assert "".join(statement.split()) in told
     assert "grantusageonwarehouse" not in told
+
+
+@pytest.mark.parametrize(
+    ("fault", "statement"),
+    [
+        (Refuse(503, "ServiceUnavailable"), "copy into"),
+        (Refuse(500, "InternalError"), "begin"),
+        (Lose(), "select max(schema_version)"),
+        (Refuse(503, "ServiceUnavailable"), "commit"),
+        (Lose(), "commit"),
+    ],
+    ids=["busy at COPY", "an error at BEGIN", "an answer lost", "busy at COMMIT", "COMMIT's answer lost"],
+)
+def test_a_network_with_faults_ends_in_an_hour_that_is_loaded_once(
+    on_snowflake: OpenPipeline,
+    server: SnowflakeServer,
+    warehouse: SnowflakeWarehouse,
+    fault: Fault,
+    statement: str,
+) -> None:
+    with proxied(f"http://127.0.0.1:{server.port}") as proxy:
+        left = [2]
+
+        def rule(method: str, path: str) -> Fault | None:
+            if not left[0] or f'"sqlText": "{statement}' not in proxy.body.decode("utf-8", "replace").replace('":"', '": "'):
+                return None
+            left[0] -= 1
+            return fault
+
+        proxy.rule = rule
+        pipeline = on_snowflake(1, SNOWFLAKE_PORT=proxy.url.rpartition(":")[2])
+        assert pipeline.ingest().code == 0
+        assert left == [0], "the fault did not strike"
+        (hour,) = pipeline.server.hours
+        marker = pipeline.ingested(hour)
+    row = warehouse.ledger([hour])[hour]
+    assert (row.generation, row.rows, row.views) == (1, marker.rows.loaded, marker.views)
+    assert warehouse.hours_without_raw_rows([hour]) == set()
+    ((entries,),) = warehouse.fetch(f"select count(*) from {DATABASE}.WIKIPEDIA.PAGEVIEWS_LEDGER")[1]
+    assert entries == 1

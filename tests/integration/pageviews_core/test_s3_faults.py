@@ -6,14 +6,16 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from tests.tools.faulty_proxy import Cut, Lose, Proxy, Refuse, proxied
+from botocore.exceptions import FlexibleChecksumError
+from tests.tools.faulty_proxy import Cut, Fault, Lose, Proxy, Refuse, proxied
 from tests.tools.s3_servers import REGION, S3Server, moto_server, use_credentials
 
-from pageviews_core.errors import ConfigurationError, StoreUnavailable
+from pageviews_core.errors import ConfigurationError, Stopped, StoreUnavailable
+from pageviews_core.job.stopping import Stopping
 from pageviews_core.object_store import prove_conditional_writes
 from pageviews_core.object_store.base import ObjectChanged, ObjectExists
 from pageviews_core.object_store.s3 import PART_BYTES, S3ObjectStore, S3Options
@@ -157,6 +159,76 @@ def test_an_upload_that_ends_early_leaves_nothing(
         store.create("k", large)
     assert _uploads(store, proxy) == []
     assert list(store.list("")) == []
+
+
+def test_an_upload_ends_where_a_stop_is_asked_for_and_a_log_is_finished(
+    store: S3ObjectStore, proxy: Proxy, large: Path
+) -> None:
+    asked = Stopping()
+    bucket = store.url.split("/")[2]
+    stopped = S3ObjectStore(bucket, "in", S3Options(proxy.url, REGION, path_style=True), asked.check)
+
+    def rule(method: str, path: str) -> None:
+        if "partNumber=2" in path:
+            asked.ask()
+
+    proxy.rule = rule
+    with pytest.raises(Stopped):
+        stopped.create("k", large)
+    assert not any("partNumber=3" in path for _, path in proxy.seen)
+    assert _uploads(store, proxy) == []
+    assert list(store.list("")) == []
+    stopped.put("log", large)
+    stopped.create("small", b"1")
+    assert [info.key for info in store.list("")] == ["log", "small"]
+
+
+def test_a_write_whose_outcome_cannot_be_looked_up_is_not_guessed(store: S3ObjectStore, proxy: Proxy) -> None:
+    """The first try took effect, the second is refused for it, and then the store no longer answers."""
+    answers: list[Fault | None] = [Lose(), None]
+
+    def rule(method: str, path: str) -> Fault | None:
+        if method == "PUT":
+            return answers.pop(0)
+        return Refuse(503, "SlowDown") if method == "HEAD" else None
+
+    proxy.rule = rule
+    with pytest.raises(StoreUnavailable):
+        store.create("k", b"mine")
+
+
+def test_content_that_is_not_what_its_checksum_says_is_never_gone_on_with(
+    store: S3ObjectStore, proxy: Proxy, server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("k", b"0123456789" * 1000)
+    get = store._client.get_object
+
+    def damaged(**arguments: object) -> object:
+        answer = get(**arguments)  # type: ignore[arg-type]
+        answer["Body"] = _Damaged(answer["Body"])  # type: ignore[typeddict-item]
+        return answer
+
+    monkeypatch.setattr(store._client, "get_object", damaged)
+    with store.open("k") as stream, pytest.raises(StoreUnavailable, match="checksum"):
+        stream.read()
+    with pytest.raises(StoreUnavailable, match="FlexibleChecksumError"):
+        store.get("k")
+
+
+class _Damaged:
+    """A body of which the client finds at the end that the checksum is another one."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def read(self, amount: int | None = None) -> bytes:
+        found: bytes = self._body.read(100) if amount else b""
+        if len(found) < 100:
+            raise FlexibleChecksumError(error_msg="Expected checksum a did not match calculated checksum b")
+        return found
+
+    def close(self) -> None:
+        self._body.close()
 
 
 def test_uploads_that_a_killed_process_left_are_swept_after_a_day(store: S3ObjectStore, proxy: Proxy) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,7 @@ SETTINGS: dict[str, Any] = {
         ),
         ("User access disabled. Contact your local system administrator.", ConfigurationError, "disabled = false"),
         ("IP 1.2.3.4 is not allowed to access Snowflake.", ConfigurationError, "network policy"),
+        ("Your password has expired.", ConfigurationError, "key pair"),
         ("404 Not Found: https://org-acc.example", ConfigurationError, "SNOWFLAKE_ACCOUNT"),
         ("OAuth access token expired.", WarehouseUnavailable, "expired"),
         ("JWT token is not yet valid", WarehouseUnavailable, "clock"),
@@ -265,9 +267,31 @@ def test_a_token_is_read_anew_and_an_identity_needs_no_secret(tmp_path: Path) ->
         assert sign_in(settings)["token"] == token
     assert sign_in(settings)["authenticator"] == "OAUTH"
     identity = {"password": None, "authenticator": "WORKLOAD_IDENTITY", "workload_identity_provider": "AWS", "user": ""}
+    oidc = {**identity, "workload_identity_provider": "OIDC", "token_file": file}
+    assert sign_in(SnowflakeSettings(**SETTINGS | oidc))["token"] == "two"
     assert sign_in(SnowflakeSettings(**SETTINGS | identity)).keys() == {
         "account", "port", "protocol", "authenticator", "workload_identity_provider"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spelt", "size"),
+    [("x-small", "XSMALL"), ("XSMALL", "XSMALL"), ("2X-Large", "XXLARGE"), ("xxlarge", "XXLARGE"),
+     ("3X-LARGE", "XXXLARGE"), ("4X-Large", "X4LARGE"), ("X5LARGE", "X5LARGE"), ("6XLARGE", "X6LARGE")],
+)  # fmt: skip
+def test_sizes_are_taken_as_snowflake_spells_them(spelt: str, size: str) -> None:
+    assert SnowflakeSettings(**SETTINGS | {"warehouse_size": spelt}).warehouse_size == size
+    with pytest.raises(ValueError, match="a size is one of"):
+        SnowflakeSettings(**SETTINGS | {"warehouse_size": f"{spelt}r"})
+
+
+def test_a_scratch_folder_may_have_braces_in_its_name(bench: WarehouseBench) -> None:
+    folder = bench.folder / "{odd}"
+    folder.mkdir()
+    load = bench.hour_load(*FIRST)
+    assert (
+        bench.warehouse.load_hour(replace(load, parquet=load.parquet.rename(folder / "x.parquet"))).outcome == "loaded"
+    )
 
 
 def test_grants_are_compared_with_what_each_job_needs() -> None:

@@ -190,8 +190,8 @@ def faulty_batch(fault: Fault) -> None:
 
 
 def _in_store_and_commit(points: Points) -> None:
-    def opened(settings: CoreSettings) -> ObjectStore:
-        return FaultingStore(open_object_store(settings), points)
+    def opened(settings: CoreSettings, may_go_on: Callable[[], None] = lambda: None) -> ObjectStore:
+        return FaultingStore(open_object_store(settings, may_go_on), points)
 
     for module in (pageviews_core.job.cli, transformer.batch):
         setattr(module, "open_object_store", opened)  # noqa: B010 - as above

@@ -44,7 +44,7 @@ def build_cli(settings_class: type[JobSettings], build: BuildProgram, *, name: s
         configure_logging(settings.log_format, settings.log_level, service=name)
         stopping.listen()
         program, clock = build(settings), SystemClock()
-        store = CountingObjectStore(open_object_store(settings))
+        store = CountingObjectStore(open_object_store(settings, stopping.check))
         with open_session(store, clock, stopping, program.job, trigger, settings.run_budget) as session:
             yield settings, program, session
 

@@ -15,21 +15,24 @@ from pageviews_core.object_store.key_rules import check_key
 from pageviews_core.settings import CoreSettings
 
 
-def open_object_store(settings: CoreSettings) -> ObjectStore:
-    """The only place that chooses an adapter. Raises ConfigurationError for a URL that no adapter serves."""
+def open_object_store(settings: CoreSettings, may_go_on: Callable[[], None] = lambda: None) -> ObjectStore:
+    """The only place that chooses an adapter. Raises ConfigurationError for a URL that no adapter serves.
+
+    `may_go_on` raises where a stop was asked for; an adapter asks it while it uploads a large file.
+    """
     url = settings.object_store_url()
     parts = urlsplit(url)
     if parts.scheme == "file":
         return _open_folder(url)
     if parts.scheme == "s3":
-        return _open_bucket(url, settings)
+        return _open_bucket(url, settings, may_go_on)
     given = f"the scheme {parts.scheme!r}" if parts.scheme else "no scheme"
     raise ConfigurationError(
         f"object store {url!r} has {given}; supported: file (as file:///absolute/folder), s3 (as s3://bucket/prefix)"
     )
 
 
-def _open_bucket(url: str, settings: CoreSettings) -> ObjectStore:
+def _open_bucket(url: str, settings: CoreSettings, may_go_on: Callable[[], None]) -> ObjectStore:
     from pageviews_core.object_store.s3 import S3ObjectStore, S3Options
 
     parts = urlsplit(url)
@@ -48,6 +51,7 @@ def _open_bucket(url: str, settings: CoreSettings) -> ObjectStore:
         parts.netloc,
         prefix,
         S3Options(settings.s3_endpoint_url, settings.s3_region, settings.s3_path_style, settings.s3_kms_key_id),
+        may_go_on,
     )
 
 

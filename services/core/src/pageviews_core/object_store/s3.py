@@ -53,8 +53,15 @@ class S3Options:
 class S3ObjectStore:
     """ETags are of the content: two writes of the same bytes may share one. Safe to use from several threads."""
 
-    def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
-        """Asks for nothing yet. Raises ConfigurationError for an endpoint or a region that cannot be one."""
+    def __init__(
+        self, bucket: str, prefix: str, options: S3Options, may_go_on: Callable[[], None] = lambda: None
+    ) -> None:
+        """Asks for nothing yet. Raises ConfigurationError for an endpoint or a region that cannot be one.
+
+        `may_go_on` is asked before each part of a file that is created, and raises where a stop was asked for. What
+        overwrites by `put`, a run's own log, is finished in any case.
+        """
+        self._may_go_on = may_go_on
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self.url = f"s3://{bucket}/{prefix}".rstrip("/")
@@ -78,7 +85,7 @@ class S3ObjectStore:
             raise ConfigurationError(f"{self.url}: {exc}: see PAGEVIEWS_S3_ENDPOINT_URL, PAGEVIEWS_S3_REGION") from exc
 
     def create(self, key: str, body: Body) -> str:
-        return self._write(key, body, {"IfNoneMatch": "*"}, ObjectExists)
+        return self._write(key, body, {"IfNoneMatch": "*"}, ObjectExists, self._may_go_on)
 
     def replace(self, key: str, body: Body, *, etag: str) -> str:
         return self._write(key, body, {"IfMatch": f'"{etag}"'}, ObjectChanged)
@@ -195,28 +202,36 @@ class S3ObjectStore:
 
     # Writing.
 
-    def _write(self, key: str, body: Body, condition: dict[str, Any], refusal: type[Exception]) -> str:
+    def _write(
+        self,
+        key: str,
+        body: Body,
+        condition: dict[str, Any],
+        refusal: type[Exception],
+        may_go_on: Callable[[], None] = lambda: None,
+    ) -> str:
         place = self._place(key)
         with io.BytesIO(body) if isinstance(body, bytes) else body.open("rb") as source, self._explained(key):
             size = source.seek(0, io.SEEK_END)
-            write_id, conflicts = str(ULID()), [0]
+            write_id, met_another = str(ULID()), False
             extra: dict[str, Any] = {"Metadata": {_WRITE_ID: write_id}, **self._encryption}
 
             def send() -> str:
+                nonlocal met_another
                 source.seek(0)
                 try:
                     if size > PART_BYTES:
-                        return self._in_parts(place, source, extra, condition)
+                        return self._in_parts(place, source, extra, condition, may_go_on)
                     return _bare(self._client.put_object(**place, **extra, **condition, Body=source)["ETag"])
                 except ClientError as exc:
-                    conflicts[0] += status_of(exc) == _CONFLICT
+                    met_another |= status_of(exc) == _CONFLICT
                     raise
 
             try:
                 return self._unless_in_conflict(send)
             except ClientError as exc:
                 refused = status_of(exc) in (_PRECONDITION_FAILED, _NOT_FOUND) and code_of(exc) != "NoSuchBucket"
-                unsure = retries_of(exc) or conflicts[0] or not refused
+                unsure = retries_of(exc) or met_another or not refused
                 if unsure and (written := self._written(place, write_id)):
                     return written
                 if refused and condition:
@@ -228,7 +243,12 @@ class S3ObjectStore:
                 raise
 
     def _in_parts(
-        self, place: dict[str, Any], source: BinaryIO, extra: dict[str, Any], condition: dict[str, Any]
+        self,
+        place: dict[str, Any],
+        source: BinaryIO,
+        extra: dict[str, Any],
+        condition: dict[str, Any],
+        may_go_on: Callable[[], None],
     ) -> str:
         """A multipart upload, which leaves nothing behind when it fails or the process is asked to stop."""
         upload = {**place, "UploadId": self._client.create_multipart_upload(
@@ -236,6 +256,7 @@ class S3ObjectStore:
         try:
             parts: list[Any] = []
             while part := source.read(PART_BYTES):
+                may_go_on()
                 sent = self._client.upload_part(
                     **upload, PartNumber=len(parts) + 1, Body=part, ChecksumAlgorithm="CRC32"
                 )
@@ -249,11 +270,13 @@ class S3ObjectStore:
         return _bare(done["ETag"])
 
     def _written(self, place: dict[str, Any], write_id: str) -> str | None:
-        """The ETag, where the object is what this very write wrote."""
+        """The ETag, where the object is what this very write wrote. Raises where the store does not say."""
         try:
             found = self._client.head_object(**place)
-        except (BotoCoreError, ClientError):
-            return None
+        except ClientError as exc:
+            if status_of(exc) == _NOT_FOUND:
+                return None
+            raise
         return _bare(found["ETag"]) if found["Metadata"].get(_WRITE_ID) == write_id else None
 
     def _unless_in_conflict(self, send: Callable[[], R]) -> R:

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 import urllib3.exceptions
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, FlexibleChecksumError
 
 from pageviews_core.errors import StoreUnavailable
 
@@ -37,6 +37,9 @@ class ObjectStream(io.RawIOBase):
         while True:
             try:
                 found = self._body.read(len(buffer))
+            except FlexibleChecksumError as exc:
+                # What was handed out already is wrong somewhere: to go on from here would hide it.
+                raise StoreUnavailable(f"{self._name}: its content is not what its checksum says: {exc}") from exc
             except BROKEN as exc:
                 if self._reopened == _REOPENED_AT_MOST:
                     raise StoreUnavailable(

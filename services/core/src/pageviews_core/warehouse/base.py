@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from pageviews_core.errors import CountsDiffer
 from pageviews_core.hour import Hour
 from pageviews_core.records.marker import Stage, WarehouseCost
 from pageviews_core.records.run import Job
@@ -44,6 +45,21 @@ class LedgerRow:
     sha256: str
     rows: int
     views: int
+
+
+def generation_of(load: HourLoad, newest: LedgerRow | None) -> tuple[int, bool]:
+    """The generation that the load is, and whether it is the ledger's newest once more."""
+    again = newest is not None and (newest.sha256, newest.rows, newest.views) == (load.sha256, load.rows, load.views)
+    return max(load.generation_floor, newest.generation + (0 if again else 1) if newest else 1), again
+
+
+def require_counts(load: HourLoad, found: tuple[int, int]) -> None:
+    """Raises CountsDiffer unless the raw table took the rows and views that were parsed."""
+    if found != (load.rows, load.views):
+        raise CountsDiffer(
+            f"{load.hour}: parsed {load.rows} rows with {load.views} views, but the raw table took {found[0]} with "
+            f"{found[1]}; nothing was changed"
+        )
 
 
 LoadOutcome = Literal["loaded", "unchanged", "restored", "superseded"]

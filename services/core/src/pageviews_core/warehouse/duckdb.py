@@ -10,11 +10,19 @@ from typing import Any
 
 import duckdb
 
-from pageviews_core.errors import CountsDiffer, LeaseLost, UnknownSchemaVersion
+from pageviews_core.errors import LeaseLost, UnknownSchemaVersion
 from pageviews_core.hour import Hour
 from pageviews_core.records.marker import Stage
 from pageviews_core.records.run import Job
-from pageviews_core.warehouse.base import LEDGER_SCHEMA_VERSION, HourLoad, LedgerRow, LoadedHour, Reader
+from pageviews_core.warehouse.base import (
+    LEDGER_SCHEMA_VERSION,
+    HourLoad,
+    LedgerRow,
+    LoadedHour,
+    Reader,
+    generation_of,
+    require_counts,
+)
 from pageviews_core.warehouse.duckdb_file import DuckDBFile
 
 _TABLES = """
@@ -94,12 +102,7 @@ class DuckDBWarehouse:
         newest = self._ledger(db, [load.hour]).get(load.hour)
         if load.restores and newest and newest.generation > load.generation_floor:
             return LoadedHour(newest.generation, "superseded")
-        again = newest is not None and (newest.sha256, newest.rows, newest.views) == (
-            load.sha256,
-            load.rows,
-            load.views,
-        )
-        generation = max(load.generation_floor, newest.generation + (0 if again else 1) if newest else 1)
+        generation, again = generation_of(load, newest)
         if again and self._counts(db, at, generation) == (load.rows, load.views):
             return LoadedHour(generation, "unchanged")
         self._run(db, "delete from {raw} where hour_started_at = $at", {"at": at})
@@ -109,12 +112,7 @@ class DuckDBWarehouse:
             "select $at, $generation, domain_code, page_title, count_views from read_parquet($parquet)",
             {"at": at, "generation": generation, "parquet": str(load.parquet)},
         )
-        found = self._counts(db, at, generation)
-        if found != (load.rows, load.views):
-            raise CountsDiffer(
-                f"{load.hour}: parsed {load.rows} rows with {load.views} views, but the raw table took {found[0]} with "
-                f"{found[1]}; nothing was changed"
-            )
+        require_counts(load, self._counts(db, at, generation))
         if newest and again and generation == newest.generation:
             return LoadedHour(generation, "restored")
         self._run(

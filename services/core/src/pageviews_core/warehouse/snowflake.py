@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from snowflake.connector.errors import Error, ProgrammingError
 from ulid import ULID
 
 from pageviews_core.clock import Clock
-from pageviews_core.errors import CountsDiffer, LeaseLost, UnknownSchemaVersion, WarehouseUnavailable
+from pageviews_core.errors import LeaseLost, UnknownSchemaVersion, WarehouseUnavailable
 from pageviews_core.hour import Hour
 from pageviews_core.records.marker import Stage, WarehouseCost
 from pageviews_core.records.run import Job
@@ -25,6 +25,8 @@ from pageviews_core.warehouse.base import (
     LoadedHour,
     LoadOutcome,
     Reader,
+    generation_of,
+    require_counts,
 )
 from pageviews_core.warehouse.snowflake_connection import MISSING, Session, connected, is_lost
 from pageviews_core.warehouse.snowflake_grants import missing, needed
@@ -162,9 +164,7 @@ class SnowflakeWarehouse:
         newest = self._ledger(session, [load.hour]).get(load.hour)
         if load.restores and newest and newest.generation > load.generation_floor:
             return newest.generation, "superseded"
-        given = (load.sha256, load.rows, load.views)
-        again = newest is not None and (newest.sha256, newest.rows, newest.views) == given
-        generation = max(load.generation_floor, newest.generation + (0 if again else 1) if newest else 1)
+        generation, again = generation_of(load, newest)
         if again and self._counts(session, load.hour, generation) == (load.rows, load.views):
             return generation, "unchanged"
         self._run(session, "delete from {raw} where hour_started_at = %(at)s::timestamp_ntz", {"at": at})
@@ -177,12 +177,7 @@ class SnowflakeWarehouse:
             "file_format = (type = parquet) force = true on_error = abort_statement",
             {"at": at, "generation": generation},
         )
-        found = self._counts(session, load.hour, generation)
-        if found != (load.rows, load.views):
-            raise CountsDiffer(
-                f"{load.hour}: parsed {load.rows} rows with {load.views} views, but the raw table took {found[0]} with "
-                f"{found[1]}; nothing was changed"
-            )
+        require_counts(load, self._counts(session, load.hour, generation))
         if newest and again and generation == newest.generation:
             return generation, "restored"
         self._run(
@@ -251,7 +246,7 @@ class SnowflakeWarehouse:
 
     # The parts.
 
-    def _connected(self, tag: Mapping[str, str]) -> Any:
+    def _connected(self, tag: Mapping[str, str]) -> AbstractContextManager[Session]:
         return connected(self.settings, self._schema, tag)
 
     def _prepare(self, session: Session) -> None:
@@ -292,12 +287,12 @@ class SnowflakeWarehouse:
             return
         place = f"{self._names['stage']}/{load.stage}/{load.hour}/{load.run_id}-{ULID()}/"
         path = str(load.parquet).replace("\\", "\\\\").replace("'", "\\'")
-        self._run(session, f"put 'file://{path}' @{place} auto_compress = false overwrite = true")
+        session.run(f"put 'file://{path}' @{place} auto_compress = false overwrite = true")
         try:
             yield place
         finally:
             try:
-                self._run(session, f"remove @{place}")
+                session.run(f"remove @{place}")
             except Error as exc:
                 log.warning("stage_not_cleared", hour=str(load.hour), place=place, error=str(exc))
 

@@ -23,7 +23,8 @@ _LOGIN_SECONDS, _NETWORK_SECONDS = 60, 300
 MISSING = 2003
 """An object that does not exist, or that the role may not see: Snowflake does not tell them apart."""
 _NOT_ALLOWED = 3001
-_NO_WAREHOUSE = {606, 2043}
+_NO_WAREHOUSE = 606
+_UNKNOWN = {MISSING, 2043}
 _ENDED = {
     604: "the statement was ended, by a timeout or a person",
     625: "the statement was ended, since its warehouse was suspended or resized",
@@ -99,6 +100,7 @@ def sign_in(settings: SnowflakeSettings) -> dict[str, Any]:
         who |= {
             "authenticator": "WORKLOAD_IDENTITY",
             "workload_identity_provider": settings.workload_identity_provider,
+            **({"token": _token(settings)} if settings.token or settings.token_file else {}),  # OIDC's
         }
     elif settings.by_key_pair:
         who["private_key"] = private_key(settings)
@@ -180,7 +182,7 @@ def _refused(exc: Error, settings: SnowflakeSettings) -> PageviewsError:
     where, said = f"Snowflake account {settings.account}, user {settings.user or 'of the workload'}", _said(exc)
     lowered = said.lower()
     for words, meaning in _SIGN_IN_PASSES.items():
-        if words in lowered:
+        if words in lowered and "password" not in lowered:  # which does not come back by itself
             return WarehouseUnavailable(f"{where}: {meaning}: {said}")
     for words, advice in _SIGN_IN_ADVICE.items():
         if words in lowered:
@@ -200,14 +202,14 @@ def translated(exc: Error, settings: SnowflakeSettings) -> PageviewsError:
         return WarehouseUnavailable(f"{where}: {_ENDED[number]}: {said}; the work is tried again")
     if any(words in said.lower() for words in _LOCKED):
         return WarehouseUnavailable(f"{where}: another transaction held a lock for too long: {said}")
-    if (number in _NO_WAREHOUSE and settings.warehouse.lower() in said.lower()) or number == 606:
+    if number == _NO_WAREHOUSE:
         return ConfigurationError(
             f"{where}: the warehouse cannot be used: {said}: `grant usage, operate on warehouse {settings.warehouse} "
             f"to role {settings.role}`"
         )
     if number == _NOT_ALLOWED:
         return ConfigurationError(f"{where}: {said}: `check` names the grant that is missing, and its statement")
-    if number == MISSING or number in _NO_WAREHOUSE:
+    if number in _UNKNOWN:
         return ConfigurationError(
             f"{where}: {said}: `check --create` makes what is missing, where the role may; see docs/snowflake.md"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -65,7 +66,9 @@ class SnowflakeSettings(BaseSettings):
     @field_validator("warehouse_size")
     @classmethod
     def _known_size(cls, value: str) -> str:
-        size = value.upper().replace("-", "").replace("2X", "XX").replace("3X", "XXX").replace("4X", "X4")
+        size = value.upper().replace("-", "")  # as `2X-Large`, too
+        spelt = {"2XLARGE": "XXLARGE", "3XLARGE": "XXXLARGE"}
+        size = spelt.get(size) or re.sub(r"^([456])X", r"X\1", size)
         if size not in CREDITS_PER_HOUR:
             raise ValueError(f"a size is one of {', '.join(CREDITS_PER_HOUR)}")
         return size

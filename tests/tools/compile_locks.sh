@@ -14,6 +14,8 @@ compile() { # compile NAME SOURCE...
 }
 options=("$@")
 compile bootstrap requirements/bootstrap.in
+compile build requirements/build.in
+compile sbom requirements/sbom.in
 for service in ingestor transformer status-api; do
     compile "$service" "services/$service/pyproject.toml"
 done

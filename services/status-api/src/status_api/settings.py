@@ -50,6 +50,15 @@ class StatusSettings(CoreSettings):
         "15-55/10 * * * *", description="When the ingestor ticks (UTC): to say what is next and missed"
     )
     transformer_cron: Cron = Field("*/5 * * * *", description="When the transformer ticks (UTC)")
+    scheduler: Literal["watch", "kubernetes"] = Field(
+        "watch", description="What starts the jobs: their own `watch`, or CronJobs, of which Kubernetes is then asked"
+    )
+    kubernetes_namespace: str = Field("", description="Where the CronJobs are. Default: where this service runs")
+    ingestor_cronjob: str = Field("ingestor", min_length=1, description="Name of the ingestor's CronJob")
+    transformer_cronjob: str = Field("transformer", min_length=1, description="Name of the transformer's CronJob")
+    nudge: bool = Field(
+        False, description="On Kubernetes, start a job at once for a request; needs the right to create Jobs"
+    )
     max_request_hours: int = Field(1_000, ge=1, le=MAX_HOURS, description="Most hours of one request")
     tokens_file: Path | None = Field(
         None,

@@ -9,12 +9,14 @@ BIN := $(VENV)/bin
 TOOLS := .tools
 PACKAGES := core ingestor transformer status-api
 LOCKED := $(VENV)/.locked
+IMAGES := ingestor transformer status-api
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' services/core/pyproject.toml)
 SERVE ?= 8080
 ARGS ?=
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 .PHONY: install
 install: $(LOCKED) ## Fill .venv with the locked dependencies and the four packages
@@ -58,6 +60,7 @@ lint: install ## Style, types, the direction of imports, SQL
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/sqlfluff lint --processes 1 services/transformer/dbt
 	@$(BIN)/python -m tests.tools.write_settings --check
+	@$(BIN)/python -m tests.tools.write_chart --check
 
 .PHONY: check
 check: lint lock-check test ## Exactly what CI runs
@@ -73,6 +76,37 @@ verify-snowflake: install ## Prove on a Snowflake account of yours what no stand
 .PHONY: docs
 docs: install ## Write the generated documentation anew
 	@$(BIN)/python -m tests.tools.write_settings
+	@$(BIN)/python -m tests.tools.write_chart
+
+.PHONY: images
+images: ## Build the three container images (needs Docker); REGISTRY=registry.example.org/team/ to name them for one
+	@for image in $(IMAGES); do \
+		docker buildx build --quiet --load --file services/Dockerfile --target $$image --tag $(REGISTRY)pageviews-$$image:$(VERSION) \
+			--build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) . >/dev/null; \
+		echo "$(REGISTRY)pageviews-$$image:$(VERSION)"; \
+	done
+
+.PHONY: sbom
+sbom: ## Write what each image's virtual environment holds to build/sbom, as CycloneDX
+	@docker buildx build --quiet --file services/Dockerfile --target sbom --output build/sbom .
+	@ls build/sbom
+
+.PHONY: k8s
+k8s: $(TOOLS)/helm ## Render the plain manifests of k8s/ from the chart
+	@tests/tools/render_manifests.sh $(TOOLS)/helm k8s
+
+.PHONY: k8s-check
+k8s-check: $(TOOLS)/helm ## Fail where k8s/ is not what the chart renders to, or the chart does not pass its linter
+	@$(TOOLS)/helm lint --strict --quiet helm/wikipedia-pageviews
+	@folder=$$(mktemp -d) && trap 'rm -rf $$folder' EXIT && tests/tools/render_manifests.sh $(TOOLS)/helm $$folder \
+		&& diff -ru k8s $$folder || { echo 'k8s/ is stale: run `make k8s` and commit the result.' >&2; exit 1; }
+
+.PHONY: e2e
+e2e: install $(TOOLS)/helm ## Prove it all on a cluster: KUBECONFIG of one, or kind; LOAD='kind load docker-image' brings images in
+	@$(BIN)/python -m tests.e2e $(ARGS)
+
+$(TOOLS)/helm:
+	@tests/tools/system_tools.sh $(TOOLS) helm
 
 .PHONY: lock
 lock: install ## Compile the lock files anew from the pyproject files

@@ -10,6 +10,7 @@ from pageviews_core.clock import Clock
 from pageviews_core.hour import Hour
 from pageviews_core.job.session import Session, open_session
 from pageviews_core.job.stopping import Stopping
+from pageviews_core.journal import Journal
 from pageviews_core.object_store.base import ObjectStore
 from pageviews_core.object_store.counting import CountingObjectStore
 from pageviews_core.records.marker import (
@@ -21,6 +22,10 @@ from pageviews_core.records.marker import (
     TransformedMarker,
 )
 from pageviews_core.records.run import Job
+from status_api.scheduler.base import WatchScheduler
+from status_api.scheduler.watching import SchedulerWatch
+from tests.fake_clock import FakeClock
+from tests.memory_object_store import InMemoryObjectStore
 
 SHA256 = "e9aaf9ff" * 8
 AT = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)
@@ -80,3 +85,8 @@ def session_on(
 ) -> Iterator[Session]:
     with open_session(CountingObjectStore(store), clock, stopping or Stopping(), job, "schedule", budget) as session:
         yield session
+
+
+def no_scheduler() -> SchedulerWatch:
+    """Of a service that runs beside the jobs' own `watch`."""
+    return SchedulerWatch(WatchScheduler(), Journal(InMemoryObjectStore()), FakeClock(), nudges=False)

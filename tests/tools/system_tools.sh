@@ -1,9 +1,26 @@
 #!/usr/bin/env bash
-# What the tests run beside Python: Chromium, promtool from Debian's prometheus, and versitygw (S3) where Go is at hand. Installs what is missing where it may
+# What the tests run beside Python: Chromium, promtool from Debian's prometheus, and helm and versitygw (S3) where Go is at hand. Installs what is missing where it may
 # (the folder given takes what needs no root), and says in one line what to do where it may not.
-#   system_tools.sh FOLDER
+#   system_tools.sh FOLDER [helm]: all, or helm alone
 set -euo pipefail
 folder=$1
+only=${2:-}
+helm_version=v4.3.1
+if ! [ -x "$folder/helm" ]; then
+    mkdir -p "$folder"
+    if command -v helm >/dev/null; then
+        ln -s "$(command -v helm)" "$folder/helm"
+    elif command -v go >/dev/null; then
+        echo "Building helm for the tests of the chart" >&2
+        GOBIN="$(realpath "$folder")" go install helm.sh/helm/v4/cmd/helm@$helm_version >/dev/null 2>&1 || true
+    fi
+fi
+[ -x "$folder/helm" ] || echo "helm is missing: the tests of the chart are left out; install helm, or Go to have it built" >&2
+if [ "$only" = helm ]; then
+    [ -x "$folder/helm" ]
+    exit
+fi
+
 as_root=()
 [ "$(id -u)" = 0 ] || as_root=(sudo -n)
 

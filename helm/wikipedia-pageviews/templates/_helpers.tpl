@@ -259,6 +259,7 @@ spec:
               image: {{ include "pageviews.image" . }}
               imagePullPolicy: {{ $root.Values.image.pullPolicy }}
               args: [run]
+              terminationMessagePolicy: FallbackToLogsOnError # its last words reach the page
               env: {{ include "pageviews.env" . | trim | nindent 16 }}
               resources: {{ toYaml .values.resources | nindent 16 }}
               securityContext: {{ toYaml $root.Values.securityContext | nindent 16 }}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from tests.integration.pipeline.conftest import OpenPipeline
 from tests.integration.pipeline.pipeline import Pipeline
+from tests.samples import no_scheduler
 from tests.unit.status_api.memory_index import MemoryIndex
 
 from pageviews_core import keys
@@ -43,7 +44,7 @@ def view(built: Pipeline) -> View:
     index.add("meta", name="published_newest_hour", value=str(published[0].newest_hour))
     for item in published[0].objects:
         index.add("published", **item.model_dump())
-    return View(index, built.store, SystemClock(), StatusSettings())
+    return View(index, built.store, SystemClock(), StatusSettings(), no_scheduler())
 
 
 def test_what_readers_get_of_a_real_build(built: Pipeline, view: View) -> None:

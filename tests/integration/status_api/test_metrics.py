@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from tests.fake_clock import FakeClock
 from tests.memory_object_store import InMemoryObjectStore
+from tests.samples import no_scheduler
 from tests.tools.system_tools import promtool
 from tests.unit.status_api.memory_index import MemoryIndex
 from tests.unit.status_api.pipeline_state import fill
@@ -28,7 +29,7 @@ def test_promtool_has_nothing_to_say(state: str) -> None:
         fill(index)
     if state == "store down":
         index.store = StoreHealth(up=False, error="gone", seen_at=None)
-    body, _ = Metrics(View(index, InMemoryObjectStore(), FakeClock(), StatusSettings())).exposition("")
+    body, _ = Metrics(View(index, InMemoryObjectStore(), FakeClock(), StatusSettings(), no_scheduler())).exposition("")
     assert b"pageviews_store_up" in body
     checked = _check(body)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from tests import samples
 from tests.fake_clock import FakeClock
 from tests.memory_object_store import InMemoryObjectStore
+from tests.samples import no_scheduler
 from tests.unit.status_api.in_process import Client, started
 
 from pageviews_core import keys
@@ -47,7 +48,7 @@ class Filled:
         self.store = InMemoryObjectStore(now=self.clock.now)
         self.journal = Journal(self.store)
         self.index = RunningIndex(self.store, StatusSettings(**settings), self.clock)
-        self._view = View(self.index, self.store, self.clock, StatusSettings(**settings))
+        self._view = View(self.index, self.store, self.clock, StatusSettings(**settings), no_scheduler())
         self.first = NEWEST + (1 - hours)
         self.journal.put(keys.START, Start(hour=self.first))
         self.tick("ingestor")

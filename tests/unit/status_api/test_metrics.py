@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.middleware.base import RequestResponseEndpoint
 from tests.fake_clock import FakeClock
 from tests.memory_object_store import InMemoryObjectStore
+from tests.samples import no_scheduler
 from tests.unit.status_api.in_process import started
 from tests.unit.status_api.memory_index import MemoryIndex
 from tests.unit.status_api.pipeline_state import fill
@@ -24,7 +25,7 @@ class _Scraped:
         self.index = MemoryIndex()
         self.store = InMemoryObjectStore()
         self.clock = FakeClock()
-        self.view = View(self.index, self.store, self.clock, StatusSettings())
+        self.view = View(self.index, self.store, self.clock, StatusSettings(), no_scheduler())
         self.metrics = Metrics(self.view)
 
     def text(self) -> str:

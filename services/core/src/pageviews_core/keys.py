@@ -28,6 +28,7 @@ CLOSED_REQUESTS = "requests/closed/"
 IDEMPOTENCY_KEYS = "requests/keys/"
 NOTES = "notes/"
 AUDIT = "audit/"
+ENDS = "ends/"
 
 _FAILURE_KIND: TypeAdapter[FailureKind] = TypeAdapter(FailureKind)
 _PROGRESS_OUTCOME: TypeAdapter[ProgressOutcome] = TypeAdapter(ProgressOutcome)
@@ -150,6 +151,11 @@ def note(hour: Hour, note_id: str) -> str:
 
 def audit(entry_id: str) -> str:
     return f"{AUDIT}{time_of(entry_id):%Y/%m/%d}/{entry_id}.json"
+
+
+def end(at: datetime, end_id: str) -> str:
+    """`end_id` is the uid that the platform gave the pod, so each is written once, by whoever sees it first."""
+    return f"{ENDS}{at:%Y/%m/%d}/{end_id}.json"
 
 
 def change(change_id: str) -> str:

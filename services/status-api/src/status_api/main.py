@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from pageviews_core import __version__
 from pageviews_core.clock import Clock, SystemClock
+from pageviews_core.journal import Journal
 from pageviews_core.object_store import open_object_store
 from status_api import api, health, metrics, pages
 from status_api.access import sign_in
@@ -23,6 +24,8 @@ from status_api.pages.errors import html_problem
 from status_api.pages.render import style_digest
 from status_api.problems import answer_with_problems
 from status_api.readiness import Readiness
+from status_api.scheduler.open import open_scheduler
+from status_api.scheduler.watching import SchedulerWatch
 from status_api.settings import StatusSettings
 from status_api.view import View
 
@@ -48,8 +51,9 @@ def create_app(settings: StatusSettings, clock: Clock | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         current_default_thread_limiter().total_tokens = _THREADS
         store = open_object_store(settings)
-        with open_index(store, settings, ticking) as index:
-            yield {"readiness": Readiness(store), "view": View(index, store, ticking, settings)}
+        watch = SchedulerWatch(open_scheduler(settings), Journal(store), ticking, nudges=settings.nudge)
+        with open_index(store, settings, ticking) as index, watch as scheduler:
+            yield {"readiness": Readiness(store), "view": View(index, store, ticking, settings, scheduler)}
 
     app = FastAPI(
         title="Wikipedia pageviews pipeline",

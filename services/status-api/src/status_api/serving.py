@@ -12,6 +12,7 @@ import uvicorn
 from pageviews_core.errors import ConfigurationError
 from pageviews_core.object_store import open_object_store
 from status_api.main import create_app
+from status_api.scheduler.open import open_scheduler
 from status_api.server_log import LOG_CONFIG
 from status_api.settings import StatusSettings
 
@@ -28,6 +29,7 @@ def serve(settings: StatusSettings) -> None:
     Raises ConfigurationError where the address cannot be had, or the store not be opened.
     """
     open_object_store(settings)  # a bad address ends here, and not somewhere in the server
+    open_scheduler(settings)
     config = uvicorn.Config(
         create_app(settings),
         log_config=LOG_CONFIG,

@@ -10,6 +10,7 @@ from pageviews_core.journal import Journal
 from pageviews_core.object_store.base import ObjectStore
 from status_api.extracts import Extracts
 from status_api.index.index import Index
+from status_api.scheduler.watching import SchedulerWatch
 from status_api.settings import StatusSettings
 
 
@@ -19,11 +20,22 @@ class View:
     store: ObjectStore
     clock: Clock
     settings: StatusSettings
+    scheduler: SchedulerWatch
     extracts: Extracts = field(default_factory=Extracts, compare=False, repr=False)
 
     @property
     def journal(self) -> Journal:
         return Journal(self.store)
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Of the index and of what was seen of the scheduler: with it stands and falls what was computed from them."""
+        return self.index.version, self.scheduler.version
+
+    def wanted(self) -> None:
+        """Somebody looks."""
+        self.index.wanted()
+        self.scheduler.wanted()
 
     def now(self) -> datetime:
         return self.clock.now()

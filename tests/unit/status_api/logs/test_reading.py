@@ -117,7 +117,7 @@ def test_a_search_that_takes_long_stops_and_says_how_far_it_came(filled: Filled)
             self.advance(0.3)
             return float(super().monotonic())
 
-    slow = type(view)(view.index, view.store, Slow(), view.settings)
+    slow = type(view)(view.index, view.store, Slow(), view.settings, view.scheduler)
     page = read_log(slow, RUN, start=1, search="nowhere")
     assert page.lines == ()
     assert 0 < page.scanned_to < 100

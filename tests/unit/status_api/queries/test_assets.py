@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.fake_clock import FakeClock
 from tests.memory_object_store import InMemoryObjectStore
+from tests.samples import no_scheduler
 from tests.unit.status_api.memory_index import MemoryIndex
 from ulid import ULID
 
@@ -101,7 +102,7 @@ class _Builds:
         self.store = InMemoryObjectStore()
         self.index = MemoryIndex()
         self.clock = FakeClock(NOW)
-        self.view = View(self.index, self.store, self.clock, StatusSettings())
+        self.view = View(self.index, self.store, self.clock, StatusSettings(), no_scheduler())
 
     def run(self, at: str, *, state: str = "succeeded", job: str = "transformer") -> str:
         """A run without artifacts."""

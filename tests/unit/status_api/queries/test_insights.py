@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.fake_clock import FakeClock
 from tests.memory_object_store import InMemoryObjectStore
-from tests.samples import hour
+from tests.samples import hour, no_scheduler
 from tests.unit.status_api.memory_index import MemoryIndex
 
 from pageviews_core.errors import StoreUnavailable
@@ -37,7 +37,7 @@ class _Published:
     def __init__(self) -> None:
         self.store = InMemoryObjectStore()
         self.index = MemoryIndex()
-        self.view = View(self.index, self.store, FakeClock(), StatusSettings())
+        self.view = View(self.index, self.store, FakeClock(), StatusSettings(), no_scheduler())
 
     def publish(
         self, name: str, record: PublishedRecord | bytes, *, sha256: str | None = None, key: str | None = None
@@ -210,7 +210,7 @@ def test_quotes_are_doubled_in_the_query_and_safe_in_the_shell(published: _Publi
 
 def test_the_query_names_the_schema_that_is_set(published: _Published) -> None:
     settings = StatusSettings(warehouse_schema="OTHER")
-    view = View(published.index, published.store, FakeClock(), settings)
+    view = View(published.index, published.store, FakeClock(), settings, no_scheduler())
     assert " from other.wikipedia_pageviews " in insights.read_article(view, *_ARTICLE).sql
 
 

@@ -84,7 +84,7 @@ def parsed(text: str | None) -> Hour | None:
 def _view(request: Request) -> View:
     view = request.state.view
     assert isinstance(view, View)
-    view.index.wanted()
+    view.wanted()
     return view
 
 

@@ -26,7 +26,7 @@ from pageviews_core.records.marker import IngestedMarker, Stage, TransformedMark
 from status_api.index.run_rows import RunRows, rows_of_content
 
 _FIRST = ("control/", "failures/", keys.OPEN_REQUESTS, "published/index.json", "notes/")
-_LAST = (keys.CLOSED_REQUESTS, "audit/")
+_LAST = (keys.ENDS, keys.CLOSED_REQUESTS, "audit/")
 _RUNS = "runs/"
 
 Decoded = IngestedMarker | TransformedMarker | RunRows

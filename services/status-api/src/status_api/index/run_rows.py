@@ -48,6 +48,7 @@ def rows_of_content(content: Any) -> RunRows:
         sum(each["outcome"] == "failed" for each in hours), int(content["rows"]), int(content["bytes_downloaded"]),
         int(content["peak_memory_bytes"]), json.dumps(steps), error["type"] if error else None,
         error["message"][:_ERROR_KEPT] if error else None, content["host"], content["pod"], content["version"],
+        content["pod_uid"],
     )  # fmt: skip
     return RunRows(run, [(each["hour"], run_id, each["outcome"], each["generation"], each["detail"]) for each in hours])
 

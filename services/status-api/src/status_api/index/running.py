@@ -338,8 +338,12 @@ class RunningIndex:
         return min(newest, self._settings.end) if self._settings.end else newest
 
     def _find_lost_runs(self, db: sqlite3.Connection, now: datetime, holders: set[str]) -> bool:
-        lost = []
+        # The platform says that its pod has ended; a process that had a word left has written its record before that.
+        ended = "select runs.id from runs join ends on ends.id = runs.pod_uid where state = 'running'"
+        lost = [(row["id"],) for row in db.execute(ended).fetchall()]
         for row in db.execute("select id, started_at from runs where state = 'running'").fetchall():
+            if (row["id"],) in lost:
+                continue
             if row["id"] in holders or _time(row["started_at"]) > now - _YOUNG or not self._health.up:
                 continue
             if self._last_sign_of_life(row["id"]) < now - LOST_AFTER:

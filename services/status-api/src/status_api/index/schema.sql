@@ -39,11 +39,13 @@ create table runs (
     hour_count integer not null, first_hour text, last_hour text, failed_hours integer not null,
     rows integer not null, bytes integer not null, peak_memory integer not null,
     steps text not null, -- {"download": seconds, ...}
-    error_type text, error text, host text not null, pod text, version text not null
+    error_type text, error text, host text not null, pod text, version text not null,
+    pod_uid text
 ) without rowid;
 create index runs_by_state on runs (state, id);
 create index runs_by_job on runs (job, id);
 create index runs_by_request on runs (request, id) where request is not null;
+create index runs_by_pod on runs (pod_uid) where pod_uid is not null;
 create table run_hours (
     hour text not null, run text not null, outcome text not null, generation integer, detail text,
     primary key (hour, run)
@@ -72,5 +74,11 @@ create table audit (
     id text primary key, at text not null, who text not null, role text not null, address text, action text not null,
     target text not null, outcome text not null, detail text not null
 ) without rowid;
+create table ends (
+    id text primary key, -- uid of the pod, or of a Job that has none
+    job text not null, job_name text not null, pod text, reason text not null, detail text not null,
+    exit_code integer, started_at text, at text not null
+) without rowid;
+create index ends_by_time on ends (at);
 create table published (name text primary key, key text not null, sha256 text not null, bytes integer not null) without rowid;
 create table unreadable (key text primary key, reason text not null, seen_at text not null) without rowid;

@@ -13,6 +13,7 @@ from pageviews_core import keys
 from pageviews_core.hour import Hour
 from pageviews_core.records.audit import AuditEntry
 from pageviews_core.records.control import Schedules, Settled, Start, Tick
+from pageviews_core.records.end import End
 from pageviews_core.records.failure import Failure
 from pageviews_core.records.housekeeping import Housekeeping
 from pageviews_core.records.marker import IngestedMarker, TransformedMarker
@@ -115,7 +116,7 @@ class Writer:
         """To be called at the end of the transaction."""
         ids = [(run_id,) for run_id in self._runs]
         self._db.executemany("delete from run_hours where run = ?", ids)
-        marks = ", ".join("?" * 21)
+        marks = ", ".join("?" * 22)
         self._db.executemany(
             f"insert or replace into runs values ({marks})", [rows.run for rows in self._runs.values()]
         )
@@ -239,6 +240,19 @@ class Writer:
                 ),
             )  # fmt: skip
 
+    def _end(self, key: str, body: bytes | None) -> None:
+        self.touched.anything = True
+        self._db.execute("delete from ends where id = ?", (key.rsplit("/", 1)[1].removesuffix(".json"),))
+        if body is not None:
+            end = End.decode(body, key)
+            self._db.execute(
+                "insert into ends values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    end.id, end.job, end.job_name, end.pod, end.reason, end.detail, end.exit_code,
+                    text_of(end.started_at) if end.started_at else None, text_of(end.at),
+                ),
+            )  # fmt: skip
+
     def _published(self, key: str, body: bytes | None) -> None:
         if key != keys.PUBLISHED_INDEX:
             return
@@ -297,6 +311,7 @@ _KINDS: tuple[tuple[str, Callable[[Writer, str, bytes | None], None]], ...] = (
     (keys.CLOSED_REQUESTS, Writer._closed_request),
     ("notes/", Writer._note),
     ("audit/", Writer._audit),
+    (keys.ENDS, Writer._end),
     ("published/", Writer._published),
     ("control/", Writer._control),
 )

@@ -58,7 +58,7 @@ def view_of(request: Request) -> View:
     """Somebody looks: the index follows the store closely for a minute."""
     view = request.state.view
     assert isinstance(view, View)
-    view.index.wanted()
+    view.wanted()
     return view
 
 
@@ -110,7 +110,7 @@ def _key(request: Request) -> tuple[object, ...]:
     store = view.index.store
     return (
         str(request.url), actor_of(request).name, actor_of(request).role, _csrf(request),
-        view.index.version, view.index.filling, store.up, view.now().replace(second=0, microsecond=0),
+        view.version, view.index.filling, store.up, view.now().replace(second=0, microsecond=0),
     )  # fmt: skip
 
 

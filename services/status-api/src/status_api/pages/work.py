@@ -14,6 +14,7 @@ from status_api.pages.render import cached, page, view_of
 from status_api.queries.answers import NotFound
 from status_api.queries.plans import Order, OrderRefused, Plan, plan_order
 from status_api.queries.requests import list_requests, read_request
+from status_api.queries.runs import deaths
 from status_api.queries.schedules import read_schedules
 from status_api.view import View
 
@@ -33,7 +34,7 @@ _SHOWN = 200
 def schedules_page(request: Request) -> Response:
     if found := cached(request):
         return found
-    return page(request, "schedules.html", schedules=read_schedules(view_of(request)))
+    return page(request, "schedules.html", schedules=read_schedules(view_of(request)), deaths=deaths(view_of(request)))
 
 
 @router.get("/requests")

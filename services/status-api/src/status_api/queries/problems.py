@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import groupby
 from typing import Literal
 
 from pageviews_core.hour import Hour
+from status_api.index.writing import text_of
 from status_api.queries.answers import Answer, UtcTime
 from status_api.queries.hours import time_of
-from status_api.queries.remedies import LOOK_AT_THE_LOG, OF_ERRORS, OF_STATES, OF_WARNINGS, Explained
+from status_api.queries.remedies import (
+    LOOK_AT_THE_LOG,
+    LOOK_AT_THE_POD,
+    OF_ENDS,
+    OF_ERRORS,
+    OF_STATES,
+    OF_TROUBLES,
+    OF_WARNINGS,
+    Explained,
+)
 from status_api.queries.schedules import Schedule
 from status_api.view import View
 
@@ -22,7 +33,9 @@ class Problem(Answer):
 
     cause: str
     """A stable name: `failed:<error type>`, `late`, `missing`, `run_lost`, `schedule_suspended:<job>`,
-    `tick_missed:<job>`, `warning:<name>`, `store_down` or `unreadable_object`."""
+    `tick_missed:<job>`, `cron_job_gone:<job>`, `cron_job_suspended:<job>`, `cannot_start:<job>`,
+    `cannot_be_scheduled:<job>`, `refused:<job>`, `died:<reason>`, `scheduler_unseen`, `warning:<name>`, `store_down` or
+    `unreadable_object`."""
     severity: Severity
     title: str
     """One line for a person: `2 hours failed: SourceCorrupt`."""
@@ -47,13 +60,20 @@ def find_problems(view: View, schedules: tuple[Schedule, ...]) -> Iterator[Probl
     yield from _failed(view)
     yield from _of_hours("missing", "error", OF_STATES["missing"], _hours(view, "state = ?", "missing"))
     yield from _of_hours("late", "warning", OF_STATES["late"], _hours(view, "state = ?", "late"))
-    for row in view.index.rows("select id, job, started_at from runs where state = 'lost' order by id desc limit 5"):
+    yield from _died(view)
+    lost = (
+        "select runs.id, runs.job, runs.started_at, ends.reason, ends.detail from runs left join ends on ends.id = runs.pod_uid "
+        "where state = 'lost' order by runs.id desc limit 5"
+    )
+    for row in view.index.rows(lost):
         yield Problem(
             cause="run_lost", severity="warning", title=f"A run of the {row['job']} was lost",
-            detail="It never said that it ended, and its leases have run out.",
+            detail=f"Its pod was ended: {row['reason']}. {row['detail']}" if row["reason"]
+            else "It never said that it ended, and its leases have run out.",
             remedy="Nothing to repair: the next run takes its hours. If it comes back, look at the limits of memory.",
             hours=(), since=time_of(row["started_at"]), retry_at=None, run=row["id"],
         )  # fmt: skip
+    yield from _of_platform(schedules)
     for schedule in schedules:
         if schedule.suspended:
             yield _plain(
@@ -77,6 +97,60 @@ def find_problems(view: View, schedules: tuple[Schedule, ...]) -> Iterator[Probl
                 detail=f"{row['key']}, for one: written by another version, or half written.",
                 remedy="Run the version of this service that the jobs have; else look at the object.",
                 hours=(), since=time_of(row["since"]), retry_at=None, run=None,
+            )  # fmt: skip
+
+
+def _died(view: View) -> Iterator[Problem]:
+    """Pods of the last day that ended before they left a run, unless the job has ticked since."""
+    rows = view.index.rows(
+        "select ends.job, reason, ends.detail, exit_code, job_name, ends.at, count(*) over (partition by ends.job) as count "
+        "from ends left join runs on runs.pod_uid = ends.id left join ticks on ticks.job = ends.job "
+        "where runs.id is null and ends.at > ? and ends.at > coalesce(ticks.at, '') order by ends.at desc limit ?",
+        text_of(view.now() - timedelta(days=1)), _MOST_HOURS_NAMED,
+    )  # fmt: skip
+    told = set()
+    for row in rows:
+        if row["job"] in told:
+            continue
+        told.add(row["job"])
+        times = f" ({row['count']} times)" if row["count"] > 1 else ""
+        code = f", exit code {row['exit_code']}" if row["exit_code"] is not None else ""
+        yield Problem(
+            cause=f"died:{row['reason']}", severity="error",
+            title=f"The {row['job']} ended before it could begin: {row['reason']}{code}",
+            detail=f"{row['job_name']}: {row['detail'] or 'no message'}{times}",
+            remedy=OF_ENDS.get(row["reason"], LOOK_AT_THE_POD), hours=(), since=time_of(row["at"]), retry_at=None,
+            run=None,
+        )  # fmt: skip
+
+
+def _of_platform(schedules: tuple[Schedule, ...]) -> Iterator[Problem]:
+    for line in schedules[0].platform.blind_spots:
+        yield _plain(
+            "scheduler_unseen", "warning", "Kubernetes does not say all that this page should show", line,
+            "Nothing of the data is wrong: see that the API server answers, and that the Role of the chart is bound.",
+        )  # fmt: skip
+    for schedule in schedules:
+        platform = schedule.platform
+        if platform.exists is False:
+            yield _plain(
+                f"cron_job_gone:{schedule.job}", "error", f"The {schedule.job}'s CronJob is gone",
+                f"There is no CronJob {platform.cron_job} in the namespace: nothing starts the job.",
+                "Install the chart's release again (helm upgrade), or apply the manifests.",
+            )  # fmt: skip
+        elif platform.suspended:
+            yield _plain(
+                f"cron_job_suspended:{schedule.job}", "warning", f"The {schedule.job}'s CronJob is suspended",
+                "Somebody set spec.suspend, which this page does not change; requests wait too.",
+                f"""kubectl patch cronjob {platform.cron_job} -p '{{"spec":{{"suspend":false}}}}'""",
+            )  # fmt: skip
+        for trouble in platform.troubles:
+            explained = OF_TROUBLES[trouble.kind]
+            yield Problem(
+                cause=f"{trouble.kind}:{schedule.job}", severity="error",
+                title=f"The {schedule.job} {explained.title}: {trouble.reason}",
+                detail=f"{trouble.name}: {trouble.detail}", remedy=explained.remedy, hours=(), since=trouble.since,
+                retry_at=None, run=None,
             )  # fmt: skip
 
 

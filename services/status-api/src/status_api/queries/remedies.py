@@ -42,6 +42,37 @@ OF_STATES = {
         "See that the ingestor's schedule is on; a backfill loads them.",
     ),
 }
+LOOK_AT_THE_POD = "Read its last words here; mend what they name. The next tick tries again."
+OF_ENDS = {
+    "OOMKilled": (
+        "It took more memory than its limit: lower PAGEVIEWS_MEMORY_LIMIT or PAGEVIEWS_MAX_BATCH_ROWS, or raise "
+        "resources.limits.memory in the chart's values."
+    ),
+    "Evicted": "The node was short of something, and the next tick goes on. If it comes back, raise its requests.",
+    "DeadlineExceeded": (
+        "It took longer than activeDeadlineSeconds, waiting for its pod included: see why the pod did not start, or "
+        "keep PAGEVIEWS_RUN_BUDGET below it."
+    ),
+    "BackoffLimitExceeded": "Its pods failed one after the other: read their last words, and mend what they name.",
+}
+OF_TROUBLES = {
+    "cannot_start": Explained(
+        "cannot start",
+        "Its pod is there, and its container does not start.",
+        "Mend the image's name, the pull Secret or the mount that is named. The waiting Job holds up every tick until "
+        "its deadline: delete it, and the next tick starts with what was mended.",
+    ),
+    "cannot_be_scheduled": Explained(
+        "finds no node",
+        "No node takes its pod.",
+        "Give it room (resources.requests), or see that the volume and its node are there.",
+    ),
+    "refused": Explained(
+        "is refused by the cluster",
+        "Its Job may not make a pod.",
+        "Mend what the message names: a quota, an admission policy, a missing ServiceAccount. Then delete the Job.",
+    ),
+}
 OF_WARNINGS = {
     "rejected_lines": Explained(
         "with rejected lines",

@@ -14,6 +14,7 @@ from pageviews_core import keys
 from pageviews_core.hour import Hour
 from pageviews_core.object_store.base import ObjectExists
 from pageviews_core.records.request import ClosedRequest, IdempotencyKey, Request, RequestKind
+from pageviews_core.records.run import Job
 from pageviews_core.requests import Requests
 from status_api.access.actor import Actor
 from status_api.queries.answers import Answer, NotFound, Page, UtcTime
@@ -48,6 +49,8 @@ class RequestDetail(Answer):
     done: int
     failed: int
     starts_at: UtcTime | None
+    start_command: str | None
+    """What starts its job at once, on Kubernetes."""
     may_be_cancelled: bool
 
 
@@ -87,6 +90,10 @@ def submit(view: View, order: Order, actor: Actor, *, idempotency_key: str | Non
     write_audit(view, actor, "request.create", request_id, detail=f"{order.want}, {len(plan.hours)} hours: {order.why}")
     with suppress(ObjectExists):  # the other click was as fast
         Requests(view.journal).submit(request)
+    if view.scheduler.nudges:
+        refused = view.scheduler.start(_job_of(request), request.id)
+        outcome = refused or "started at once"
+        write_audit(view, actor, "request.nudge", request_id, detail=outcome)
     view.index.refresh()
     return _summary_of_record(request)
 
@@ -115,9 +122,15 @@ def read_request(view: View, request_id: str) -> RequestDetail:
         hours=hours,
         done=sum(hour.state == "done" for hour in hours),
         failed=sum(hour.state == "failed" for hour in hours),
-        starts_at=next_tick(view, "ingestor" if request.kind == "backfill" else "transformer") if not closed else None,
+        starts_at=next_tick(view, _job_of(request)) if not closed else None,
+        start_command=None if closed else view.scheduler.scheduler.command(_job_of(request), request.id),
         may_be_cancelled=closed is None and request.kind != "cancel",
     )
+
+
+def _job_of(request: Request) -> Job:
+    """Which job takes it first."""
+    return "ingestor" if request.kind in ("backfill", "cancel") else "transformer"
 
 
 def _claim(view: View, order: Order, actor: Actor, key: str, request_id: str) -> tuple[str, bool]:

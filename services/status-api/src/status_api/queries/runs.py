@@ -19,6 +19,7 @@ from pageviews_core.records.run import ErrorReport, HourOutcome, Job, RunRecord,
 from status_api.queries.answers import Answer, NotFound, Page, RunState, UtcTime
 from status_api.queries.cursors import cursor_after, position_of
 from status_api.queries.hours import time_of, time_or_none
+from status_api.queries.remedies import OF_ENDS
 from status_api.view import View
 
 _LARGEST_RESULTS = 16 * 1024 * 1024
@@ -72,12 +73,24 @@ class Difference(Answer):
     now: str
 
 
+class PodEnd(Answer):
+    """How the platform ended the run's pod, where that was not the program's own end."""
+
+    job_name: str
+    pod: str | None
+    reason: str
+    detail: str
+    exit_code: int | None
+    at: UtcTime
+
+
 class RunDetail(Answer):
     summary: RunSummary
     host: str
     pod: str | None
     pod_uid: str | None
     why_lost: str | None
+    end: PodEnd | None
     hours: tuple[HourOutcome, ...]
     steps: tuple[StepTiming, ...]
     error: ErrorReport | None
@@ -167,12 +180,14 @@ def read_run(view: View, run_id: str) -> RunDetail:
     artifacts = tuple(info.key for info in view.store.list(f"{keys.run(run_id)}/artifacts/"))
     nodes = tuple(node for key in artifacts if "/run_results.json" in key for node in _nodes(view, key))
     good = _last_good(view, summary)
+    end = next(iter(_ends(view, "id = ?", record.pod_uid or "")), None)
     return RunDetail(
         summary=summary,
         host=record.host,
         pod=record.pod,
         pod_uid=record.pod_uid,
-        why_lost=_why_lost() if summary.state == "lost" else None,
+        why_lost=_why_lost(end) if summary.state == "lost" else None,
+        end=end,
         hours=record.hours,
         steps=record.steps,
         error=record.error,
@@ -275,7 +290,29 @@ def _changes(before: Row, now: Row) -> list[Difference]:
     return found
 
 
-def _why_lost() -> str:
+def deaths(view: View) -> tuple[PodEnd, ...]:
+    """Pods that ended before they left a run, newest first."""
+    return tuple(_ends(view, "not exists (select 1 from runs where pod_uid = ends.id) and at > ?", ""))
+
+
+def _ends(view: View, condition: str, value: str) -> list[PodEnd]:
+    rows = view.index.rows(f"select * from ends where {condition} order by at desc limit 20", value)
+    return [
+        PodEnd(
+            job_name=row["job_name"], pod=row["pod"], reason=row["reason"], detail=row["detail"],
+            exit_code=row["exit_code"], at=time_of(row["at"]),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _why_lost(end: PodEnd | None) -> str:
+    if end:
+        return (
+            f"Kubernetes ended its pod {end.pod} ({end.reason}) before it could say that it ended; the last seconds of "
+            "its log may be missing. What it had not finished stays owed, and the next run takes it. "
+            f"{OF_ENDS.get(end.reason, '')}"
+        )
     return (
         "It never said that it ended: its leases have run out, and nothing was written for it in the last minutes. "
         "Most likely its process was killed (out of memory, evicted, or the machine went away); the last seconds of "

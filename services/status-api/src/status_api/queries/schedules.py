@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import islice
 from sqlite3 import Row
-from typing import get_args
+from typing import Literal, get_args
 
 from cronsim import CronSim
 
@@ -18,6 +18,34 @@ from status_api.queries.answers import Answer, UtcTime
 from status_api.queries.hours import time_of
 from status_api.queries.notes import write_audit
 from status_api.view import View
+
+
+class PlatformTrouble(Answer):
+    """A pod that does not start, or a Job that gets none."""
+
+    kind: Literal["cannot_start", "cannot_be_scheduled", "refused"]
+    reason: str
+    detail: str
+    name: str
+    since: UtcTime
+
+
+class Platform(Answer):
+    """What the scheduler itself says: nothing where that is the job's own `watch`."""
+
+    scheduler: Literal["watch", "kubernetes"]
+    cron_job: str | None
+    """Its name."""
+    exists: bool | None
+    """None: it could not be asked."""
+    suspended: bool
+    """By `spec.suspend` of the CronJob, which is not the switch of this service."""
+    last_scheduled_at: UtcTime | None
+    running: tuple[str, ...]
+    """Kubernetes Jobs that have not ended."""
+    troubles: tuple[PlatformTrouble, ...]
+    blind_spots: tuple[str, ...]
+    """What could not be seen, and why."""
 
 
 class Schedule(Answer):
@@ -33,8 +61,10 @@ class Schedule(Answer):
     last_tick_seconds: float | None
     last_run: str | None
     missed: bool
-    """The last tick is older than two periods and five minutes, and the schedule is not suspended."""
+    """The last tick is older than two periods and the time that one may be late; not while it is suspended, or a run of
+    the job goes on."""
     missed_since: UtcTime | None
+    platform: Platform
 
 
 _SHOWN = 5
@@ -70,19 +100,27 @@ def set_suspended(view: View, job: Job, suspended: bool, actor: Actor) -> Schedu
 
 
 def cron_of(view: View, job: Job) -> str:
+    """The CronJob's own where it is known; else as this service was told."""
+    known = view.scheduler.seen.cron_jobs.get(job)
+    if known and known.cron:
+        return known.cron
     return view.settings.ingestor_cron if job == "ingestor" else view.settings.transformer_cron
 
 
 def _schedule(view: View, job: Job, tick: Row | None, suspended: bool) -> Schedule:
-    cron, now = cron_of(view, job), view.now()
+    cron, now, platform = cron_of(view, job), view.now(), _platform(view, job)
     at = time_of(tick["at"]) if tick else None
-    overdue = list(islice(CronSim(cron, at), 2))[-1] + _GRACE if at else None
-    missed = overdue is not None and overdue < now and not suspended
+    known = view.scheduler.seen.cron_jobs.get(job)
+    late = timedelta(seconds=known.starting_deadline_seconds) if known else timedelta(0)
+    overdue = list(islice(CronSim(cron, at), 2))[-1] + max(_GRACE, late) if at else None
+    at_rest = suspended or platform.suspended or _is_running(view, job)
+    missed = overdue is not None and overdue < now and not at_rest
+    off = suspended or platform.suspended or platform.exists is False
     return Schedule(
         job=job,
         cron=cron,
         suspended=suspended,
-        next_ticks=() if suspended else tuple(islice(CronSim(cron, now), _SHOWN)),
+        next_ticks=() if off else tuple(islice(CronSim(cron, now), _SHOWN)),
         last_tick_at=at,
         last_tick_outcome=tick["outcome"] if tick else None,
         last_tick_detail=tick["detail"] if tick else None,
@@ -91,4 +129,29 @@ def _schedule(view: View, job: Job, tick: Row | None, suspended: bool) -> Schedu
         last_run=tick["run"] if tick else None,
         missed=missed,
         missed_since=overdue if missed else None,
+        platform=platform,
+    )
+
+
+def _is_running(view: View, job: Job) -> bool:
+    """A long run keeps its own next ticks from starting."""
+    return bool(view.index.rows("select 1 from runs where job = ? and state = 'running' limit 1", job))
+
+
+def _platform(view: View, job: Job) -> Platform:
+    seen, cron_job = view.scheduler.seen, view.scheduler.seen.cron_jobs.get(job)
+    troubles = (
+        PlatformTrouble(kind=each.kind, reason=each.reason, detail=each.detail, name=each.name, since=each.since)
+        for each in seen.troubles
+        if each.job == job
+    )
+    return Platform(
+        scheduler=view.scheduler.scheduler.kind,
+        cron_job=cron_job.name if cron_job else None,
+        exists=cron_job.exists if cron_job else None,
+        suspended=cron_job is not None and cron_job.suspended,
+        last_scheduled_at=cron_job.last_scheduled_at if cron_job else None,
+        running=cron_job.running if cron_job else (),
+        troubles=tuple(troubles),
+        blind_spots=seen.blind_spots,
     )

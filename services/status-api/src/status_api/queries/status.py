@@ -58,7 +58,7 @@ _NORMAL_LAG = timedelta(hours=3)
 def read_status(view: View) -> Status:
     """Computed once for each state of the index and minute: every page and every monitor asks for it."""
     minute = view.now().replace(second=0, microsecond=0)
-    key = (view.index.version, view.index.filling, view.index.store.up, minute)
+    key = (view.version, view.index.filling, view.index.store.up, minute)
     return view.extracts.get("status", key, lambda: _status(view), at_most=2)
 
 

@@ -24,6 +24,7 @@ def prune(work: Work, settings: HousekeepingSettings) -> None:
     _prune_changes(work)
     _prune_by_id(work, keys.NOTES, KEEP_NOTES, "notes")
     _prune_by_id(work, keys.AUDIT, settings.retain_runs, "audit_entries")
+    _prune_ends(work, settings.retain_runs)
     _prune_idempotency_keys(work)
     _sweep_scratch(work, settings.scratch_folder())
     work.counts["temporary_files"] += work.session.store.sweep(work.now)
@@ -46,6 +47,14 @@ def _prune_by_id(work: Work, prefix: str, keep: timedelta, counted_as: str) -> N
         at = made_at(info.key.rsplit("/", 1)[1].removesuffix(".json"))
         if at is not None and at < work.now - keep:
             work.remove([info], counted_as)
+
+
+def _prune_ends(work: Work, keep: timedelta) -> None:
+    """By the day in their key: their names are the platform's."""
+    for info in work.session.store.list(keys.ENDS):
+        if info.key[len(keys.ENDS) :] >= f"{work.now - keep:%Y/%m/%d}":
+            break
+        work.remove([info], "ends")
 
 
 def _prune_idempotency_keys(work: Work) -> None:

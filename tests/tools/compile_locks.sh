@@ -19,5 +19,6 @@ compile sbom requirements/sbom.in
 for service in ingestor transformer status-api; do
     compile "$service" "services/$service/pyproject.toml"
 done
+compile stand-ins requirements/stand-ins.in services/core/pyproject.toml
 compile bench requirements/bench.in
 compile dev requirements/dev.in services/{ingestor,transformer,status-api}/pyproject.toml

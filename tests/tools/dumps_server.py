@@ -42,15 +42,17 @@ class DumpsServer:
         *,
         source: HourSource | None = None,
         clock: Clock | None = None,
+        host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
+        self._host = host
         self._site = DumpsSite(hours, trouble or {}, source or DerivedHours(), clock or SystemClock())
         self._port = port
         self._http: DumpsHTTPServer | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        self._http = DumpsHTTPServer(("127.0.0.1", self._port), self._site)
+        self._http = DumpsHTTPServer((self._host, self._port), self._site)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="dumps-server")
         self._thread.start()
         return self
@@ -109,7 +111,9 @@ class DumpsServer:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Serve derived hours on loopback as dumps.wikimedia.org would.")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 in a container")
     parser.add_argument("--port", type=int, default=8765)
+    parser.add_argument("--to-come", type=int, default=0, help="so many more hours, each served once it has ended")
     parser.add_argument("--hours", type=int, default=36, help="how many consecutive hours")
     parser.add_argument(
         "--end", type=Hour.parse, help="the newest hour, by its start: 2026-11-20T09 (the last one ended)"
@@ -126,7 +130,9 @@ def main() -> None:
         control = {newest: arguments.projectviews} if arguments.projectviews else {}
         source = RealFiles({newest: arguments.file}, control, others=source)
     trouble = demo_trouble(hours).by_hour if arguments.demo_trouble else {}
-    with DumpsServer(hours, trouble, source=source, port=arguments.port) as server, suppress(KeyboardInterrupt):
+    to_come = hour_range(newest + 1, newest + 1 + arguments.to_come)
+    served = [*hours, *to_come]
+    with DumpsServer(served, trouble, source=source, host=arguments.host, port=arguments.port) as server, suppress(KeyboardInterrupt):
         print(f"{hours[0]} to {newest} at {server.url} (Ctrl-C ends)", flush=True)
         for hour, what in sorted(trouble.items()):
             print(f"  {hour}: {what}")

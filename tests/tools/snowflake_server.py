@@ -1,6 +1,6 @@
 """fakesnow's server, which the real connector and dbt-snowflake sign in to, with what it lacks made up for.
 
-    python -m tests.tools.snowflake_server PORT LOG
+    python -m tests.tools.snowflake_server PORT LOG [HOST]
 
 Made up for, and so not proved by a test that runs here: MD5_NUMBER_LOWER64 and _UPPER64 (written for DuckDB as in
 tests of their values against Snowflake's documented examples), REMOVE, ALTER SESSION, GRANT and CLUSTER BY (accepted,
@@ -111,7 +111,7 @@ def _grants(log: Path) -> str:
     return f"select column1 as privilege, column2 as granted_on, column3 as name from values {listed}"
 
 
-def _serve(port: int, log: Path) -> None:
+def _serve(port: int, log: Path, host: str = "127.0.0.1") -> None:
     from importlib import import_module
 
     import uvicorn
@@ -167,8 +167,8 @@ def _serve(port: int, log: Path) -> None:
 
         await app(scope, again, send)
 
-    uvicorn.run(logging_app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+    uvicorn.run(logging_app, host=host, port=port, log_level="warning", access_log=False)
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]), Path(sys.argv[2]))
+    _serve(int(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

@@ -163,10 +163,10 @@ volumes:
     persistentVolumeClaim: {claimName: {{ include "pageviews.claim" $root }}}
 {{- else if ne .component "status-api" }}
   - name: data
-    emptyDir: {}
+    emptyDir: {sizeLimit: 8Gi} # scratch: an hour's file, unpacked
 {{- end }}
   - name: tmp
-    emptyDir: {}
+    emptyDir: {sizeLimit: {{ ternary "100Mi" "1Gi" (eq .component "status-api") }}}
 {{- if or .values.privateKeyFile .values.tokensFile }}
   - name: secret-file
     secret:

@@ -125,9 +125,9 @@ def _died(view: View) -> Iterator[Problem]:
 
 
 def _of_platform(schedules: tuple[Schedule, ...]) -> Iterator[Problem]:
-    for line in schedules[0].platform.blind_spots:
+    if blind := schedules[0].platform.blind_spots:
         yield _plain(
-            "scheduler_unseen", "warning", "Kubernetes does not say all that this page should show", line,
+            "scheduler_unseen", "warning", "Kubernetes does not say all that this page should show", "; ".join(blind),
             "Nothing of the data is wrong: see that the API server answers, and that the Role of the chart is bound.",
         )  # fmt: skip
     for schedule in schedules:

@@ -1,4 +1,4 @@
-"""What stands in for the world outside the cluster, as pods: Wikimedia's dumps server, an S3, and Snowflake's protocol."""
+"""What stands in for the world outside the cluster, as pods: Wikimedia's dumps, an S3, and Snowflake's protocol."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ _POD_SECURITY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def dumps_server(*, hours: int, scale: float) -> list[dict[str, Any]]:
+def dumps_server(*, hours: int, scale: float, bytes_per_second: int | None = None) -> list[dict[str, Any]]:
     """`hours` up to the newest one that has ended; from then on one more as each ends."""
     arguments = f"--host 0.0.0.0 --port 8765 --hours {hours} --to-come 48 --scale {scale}".split()
+    if bytes_per_second:
+        arguments += ["--bytes-per-second", str(bytes_per_second)]
     return _service("dumps", 8765, IMAGE, ["python", "-m", "tests.tools.dumps_server", *arguments])
 
 
@@ -36,7 +38,11 @@ def s3_server() -> list[dict[str, Any]]:
 def snowflake_server() -> list[dict[str, Any]]:
     """fakesnow's server, with what it lacks made up for; all in its memory."""
     log = "/tmp/statements.jsonl"
-    command = ["sh", "-c", f"touch {log} /tmp/statements.sessions; exec python -m tests.tools.snowflake_server 8084 {log} 0.0.0.0"]
+    command = [
+        "sh",
+        "-c",
+        f"touch {log} /tmp/statements.sessions; exec python -m tests.tools.snowflake_server 8084 {log} 0.0.0.0",
+    ]
     return _service("snowflake", 8084, IMAGE, command)
 
 
@@ -62,7 +68,10 @@ def _service(
         "volumeMounts": mounts,
         "securityContext": _SECURITY,
     }
-    before = [{**each, "imagePullPolicy": "IfNotPresent", "volumeMounts": mounts, "securityContext": _SECURITY} for each in init or ()]
+    before = [
+        {**each, "imagePullPolicy": "IfNotPresent", "volumeMounts": mounts, "securityContext": _SECURITY}
+        for each in init or ()
+    ]
     pod = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

@@ -29,7 +29,7 @@ from tests.tools.dumps_http import DumpsHTTPServer, SeenRequest
 from tests.tools.dumps_layout import pageviews_path
 from tests.tools.dumps_site import BASE_PATH, DumpsSite
 from tests.tools.published_hours import DerivedHours, HourSource, RealFiles
-from tests.tools.troubles import Trouble
+from tests.tools.troubles import Slow, Trouble
 
 
 class DumpsServer:
@@ -120,6 +120,7 @@ def main() -> None:
     )
     parser.add_argument("--scale", type=float, default=1.0, help="share of the excerpt's pages, above 0 and at most 1")
     parser.add_argument("--demo-trouble", action="store_true", help="one hour late, one truncated, one restated, ...")
+    parser.add_argument("--bytes-per-second", type=int, help="serve every hour as slowly as this")
     parser.add_argument("--file", type=Path, help="serve this real file as the newest hour")
     parser.add_argument("--projectviews", type=Path, help="the control totals that go with --file")
     arguments = parser.parse_args()
@@ -129,10 +130,15 @@ def main() -> None:
     if arguments.file:
         control = {newest: arguments.projectviews} if arguments.projectviews else {}
         source = RealFiles({newest: arguments.file}, control, others=source)
-    trouble = demo_trouble(hours).by_hour if arguments.demo_trouble else {}
+    trouble: dict[Hour, Trouble] = demo_trouble(hours).by_hour if arguments.demo_trouble else {}
+    if arguments.bytes_per_second:
+        trouble = dict.fromkeys(hours, Slow(arguments.bytes_per_second))
     to_come = hour_range(newest + 1, newest + 1 + arguments.to_come)
     served = [*hours, *to_come]
-    with DumpsServer(served, trouble, source=source, host=arguments.host, port=arguments.port) as server, suppress(KeyboardInterrupt):
+    with (
+        DumpsServer(served, trouble, source=source, host=arguments.host, port=arguments.port) as server,
+        suppress(KeyboardInterrupt),
+    ):
         print(f"{hours[0]} to {newest} at {server.url} (Ctrl-C ends)", flush=True)
         for hour, what in sorted(trouble.items()):
             print(f"  {hour}: {what}")

@@ -29,6 +29,14 @@ def promtool() -> str:
     return found
 
 
+def helm() -> str:
+    """Raises ToolMissing."""
+    found = _own("helm") or shutil.which("helm")
+    if found is None:
+        raise ToolMissing("helm is missing: install it, or Go, with which `make test` builds it")
+    return found
+
+
 def _own(name: str) -> str | None:
     path = _FOLDER / name
     return str(path) if path.exists() else None

@@ -62,8 +62,8 @@ def find_problems(view: View, schedules: tuple[Schedule, ...]) -> Iterator[Probl
     yield from _of_hours("late", "warning", OF_STATES["late"], _hours(view, "state = ?", "late"))
     yield from _died(view)
     lost = (
-        "select runs.id, runs.job, runs.started_at, ends.reason, ends.detail from runs left join ends on ends.id = runs.pod_uid "
-        "where state = 'lost' order by runs.id desc limit 5"
+        "select runs.id, runs.job, runs.started_at, ends.reason, ends.detail "
+        "from runs left join ends on ends.id = runs.pod_uid where state = 'lost' order by runs.id desc limit 5"
     )
     for row in view.index.rows(lost):
         yield Problem(
@@ -103,7 +103,8 @@ def find_problems(view: View, schedules: tuple[Schedule, ...]) -> Iterator[Probl
 def _died(view: View) -> Iterator[Problem]:
     """Pods of the last day that ended before they left a run, unless the job has ticked since."""
     rows = view.index.rows(
-        "select ends.job, reason, ends.detail, exit_code, job_name, ends.at, count(*) over (partition by ends.job) as count "
+        "select ends.job, reason, ends.detail, exit_code, job_name, ends.at, "
+        "count(*) over (partition by ends.job) as count "
         "from ends left join runs on runs.pod_uid = ends.id left join ticks on ticks.job = ends.job "
         "where runs.id is null and ends.at > ? and ends.at > coalesce(ticks.at, '') order by ends.at desc limit ?",
         text_of(view.now() - timedelta(days=1)), _MOST_HOURS_NAMED,

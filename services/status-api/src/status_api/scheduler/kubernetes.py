@@ -6,6 +6,7 @@ The client is imported when it is chosen (it takes 55 MiB), and answers are read
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from collections.abc import Callable
 from datetime import datetime
@@ -45,7 +46,7 @@ class KubernetesScheduler:
             config.load_incluster_config(client_configuration=settings)
         except config.ConfigException:
             try:
-                config.load_kube_config(client_configuration=settings)
+                config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
             except (config.ConfigException, OSError) as exc:
                 raise ConfigurationError(
                     "PAGEVIEWS_SCHEDULER=kubernetes needs a pod with a ServiceAccount's token, or KUBECONFIG; "
@@ -160,7 +161,7 @@ def _own_namespace() -> str:
         return _NAMESPACE_FILE.read_text().strip()
     from kubernetes import config
 
-    _, active = config.list_kube_config_contexts()
+    _, active = config.list_kube_config_contexts(os.environ.get("KUBECONFIG"))
     return str((active.get("context") or {}).get("namespace") or "default")
 
 

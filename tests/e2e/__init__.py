@@ -1,0 +1,1 @@
+"""The proof on a real cluster: `make e2e`."""

@@ -245,7 +245,8 @@ def _nudged(product: Product) -> str:
     assert product.namespace.job_ended(name) == "Complete"
     took = time.monotonic() - began
     faults.request_done(product, request)
-    warned = [each["reason"] for each in product.namespace.items("events") if each["reason"] == "UnexpectedJob"]
+    events = product.namespace.items("events")
+    warned = [each for each in events if each["reason"] == "UnexpectedJob" and name in each["message"]]
     assert not warned, warned
     try:
         product.namespace.get("job", name)

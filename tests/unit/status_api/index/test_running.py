@@ -320,6 +320,19 @@ def tick() -> Tick:
     )
 
 
+def test_a_tick_is_seen_though_no_feed_tells_it(index: RunningIndex, journal: Journal) -> None:
+    index.refresh()
+    for minute in (1, 2):
+        newer = tick().model_copy(update={"at": NOW + timedelta(minutes=minute)})
+        journal.store.put(keys.tick("ingestor"), newer.encode())
+        index.refresh()
+        [row] = index.rows("select at from ticks")
+        assert row["at"] == f"{newer.at:%Y-%m-%dT%H:%M:%SZ}"
+    before = index.version
+    index.refresh()
+    assert index.version == before
+
+
 def test_a_clock_that_jumps_back_breaks_nothing(index: RunningIndex, journal: Journal, clock: FakeClock) -> None:
     journal.put(keys.START, Start(hour=NEWEST))
     index.refresh()

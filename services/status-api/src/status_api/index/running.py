@@ -21,6 +21,7 @@ from pageviews_core.lease import LeaseRecord, lease_key
 from pageviews_core.object_store.base import ObjectInfo, ObjectNotFound, ObjectStore
 from pageviews_core.records.control import Change
 from pageviews_core.records.marker import IngestedMarker, Stage, TransformedMarker
+from pageviews_core.records.run import Job
 from status_api.index.database import Database
 from status_api.index.index import Filling, StoreHealth
 from status_api.index.reading import Listed, Reading
@@ -58,6 +59,7 @@ class RunningIndex:
         self._health = StoreHealth(up=True, error=None, seen_at=None)
         self._seen_changes: dict[str, None] = {}
         self._seen_etags: dict[str, str] = {}
+        self._seen_ticks: dict[str, bytes | None] = {}
         self._uncounted = True
         self._reconciled_at: float | None = None
         self._wanted_until = 0.0
@@ -236,11 +238,19 @@ class RunningIndex:
                     changed[Change.decode(body, key).key] = None
             except UnknownSchemaVersion as exc:
                 log.warning("change_not_understood", key=key, error=str(exc))
+        changed.update(self._new_ticks())
         if changed:
             self._write((key, self._body(key)) for key in changed)
             for key in changed:
                 self._seen_etags.pop(key, None)
         self._seen_changes = dict.fromkeys(listed)
+
+    def _new_ticks(self) -> dict[str, None]:
+        """Ticks are not in the feed: one that finds nothing shall cost the job no more requests than it must."""
+        found = {keys.tick(job): self._body(keys.tick(job)) for job in get_args(Job)}
+        new = dict.fromkeys(key for key, body in found.items() if self._seen_ticks.get(key) != body)
+        self._seen_ticks = found
+        return new
 
     # Writing.
 

@@ -7,10 +7,15 @@ in, such as `kind load docker-image`.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,31 +35,53 @@ def main() -> int:
     parser.add_argument("--load", default=os.environ.get("E2E_LOAD", ""), help="command that brings images in")
     parser.add_argument("--keep", action="store_true", help="leave the namespaces there")
     arguments = parser.parse_args()
-    report = Report()
+    began = time.monotonic()
     try:
-        version = run(["kubectl", "version", "--output", "json"])
+        version = json.loads(run(["kubectl", "version", "--output", "json"]))["serverVersion"]["gitVersion"]
     except (CommandFailed, FileNotFoundError) as exc:
         print(f"No cluster answers: set KUBECONFIG to one (kind, k3d, a cloud's). {exc}", file=sys.stderr)
         return 2
-    print(f"Kubernetes {version.split('gitVersion')[-1][4:12]}", flush=True)
+    chart = Report("chart")
+    chart.step("the cluster", lambda: f"Kubernetes {version}")
     if arguments.load:
-        report.step("images built and brought in", lambda: _bring_in(shlex.split(arguments.load)))
-    report.step("every shape of the chart is taken by the API server", _dry_runs)
+        chart.step("images built and brought in", lambda: _bring_in(shlex.split(arguments.load)))
+    chart.step("every shape is taken by the API server", _dry_runs)
+    chart.step("one hour, against plain processes", lambda: _measure(arguments.keep))
     newest = Hour.newest_ended(datetime.now(UTC)) + -1
-    for shape in arguments.shapes.split(","):
-        report.title(shape)
-        namespace = Namespace(f"pageviews-e2e-{shape}-{os.getpid()}")
+    reports = [chart, *(Report(shape) for shape in arguments.shapes.split(","))]
+    with ThreadPoolExecutor() as side_by_side:
+        for report in reports[1:]:
+            side_by_side.submit(_prove, report, newest, arguments.keep)
+    failed = [name for report in reports for name in report.failed]
+    passed = sum(report.passed for report in reports)
+    print(f"\n{passed} passed, {len(failed)} failed in {time.monotonic() - began:.0f} s", flush=True)
+    return 1 if failed else 0
+
+
+def _prove(report: Report, newest: Hour, keep: bool) -> None:
+    with _namespace(report.name, keep) as namespace:
         try:
-            namespace.create()
-            _SHAPES[shape](namespace, report, newest)
+            _SHAPES[report.name](namespace, report, newest)
         except Exception as exc:
-            report.failed.append(shape)
-            print(f"FAILED {shape}: {type(exc).__name__}: {exc}", flush=True)
-            print(run(["kubectl", "--namespace", namespace.name, "get", "all,events"])[-6000:], flush=True)
-        finally:
-            if not arguments.keep:
-                namespace.delete()
-    return report.end()
+            report.fail("the rest", exc)
+            print(namespace.kubectl("get", "all,events")[-6000:], flush=True)
+
+
+def _measure(keep: bool) -> str:
+    """Alone, since the other shapes would take the processors."""
+    with _namespace("measure", keep) as namespace:
+        return embedded.measure(namespace, Hour.newest_ended(datetime.now(UTC)) + -1)
+
+
+@contextmanager
+def _namespace(shape: str, keep: bool) -> Iterator[Namespace]:
+    namespace = Namespace(f"pageviews-e2e-{shape}-{os.getpid()}")
+    namespace.create()
+    try:
+        yield namespace
+    finally:
+        if not keep:
+            namespace.delete()
 
 
 def _bring_in(load: list[str]) -> str:
@@ -70,17 +97,13 @@ def _bring_in(load: list[str]) -> str:
 
 def _dry_runs() -> str:
     """Without what belongs to operators that the cluster does not have."""
-    namespace = Namespace(f"pageviews-e2e-dry-{os.getpid()}")
-    namespace.create()
-    try:
-        shapes = sorted(Path(CHART, "ci").glob("*-values.yaml"))
+    shapes = sorted(Path(CHART, "ci").glob("*-values.yaml"))
+    with _namespace("dry", keep=False) as namespace:
         for shape in shapes:
             command = [helm(), "template", "dry", CHART, "--namespace", namespace.name, "--values", str(shape)]
             for part in ("serviceMonitor", "prometheusRule", "httpRoute"):
                 command += ["--set", f"{part}.enabled=false"]
             namespace.kubectl("apply", "--dry-run=server", "--filename", "-", given=run(command))
-    finally:
-        namespace.delete()
     return ", ".join(shape.name.removesuffix("-values.yaml") for shape in shapes)
 
 

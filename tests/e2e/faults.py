@@ -46,8 +46,8 @@ def pod_deleted(product: Product) -> str:
     )
 
 
-def pod_killed(product: Product) -> str:
-    """The same without a word: its lease must run out first."""
+def pod_deleted_at_once(product: Product) -> str:
+    """The same without the time that it would be given to end."""
     return _struck(product, lambda pod: product.namespace.kubectl("delete", "pod", pod, "--grace-period=0", "--force"))
 
 
@@ -116,7 +116,16 @@ def two_at_once(product: Product) -> str:
 def out_of_memory(product: Product, given: dict[str, Any]) -> str:
     """A limit that is too low: the page shows the kill and what to do, and the old limit heals it."""
     namespace = product.namespace
-    install(namespace, {**given, "ingestor": {**given["ingestor"], "resources": {"limits": {"memory": "40Mi"}}}})
+    install(
+        namespace,
+        {
+            **given,
+            "ingestor": {
+                **given["ingestor"],
+                "resources": {"requests": {"memory": "40Mi"}, "limits": {"memory": "40Mi"}},
+            },
+        },
+    )
     name = namespace.job(INGESTOR, f"starved-{time.time_ns() % 10**9}")
     problem = product.wait_for_problem("died:OOMKilled", 120)
     namespace.kubectl("delete", "job", name)
@@ -182,10 +191,12 @@ def secret_missing(product: Product) -> str:
             "ownerReferences": [{"apiVersion": "batch/v1", "kind": "CronJob", "name": INGESTOR, "uid": owner["uid"]}],
         },
     }])  # fmt: skip
-    assert namespace.job_ended(name) == "Failed"
+    ended = namespace.job_ended(name)
+    assert ended == "Failed", ended
     problem = product.wait_for_problem("died:Error")
     assert "SNOWFLAKE_" in problem["detail"], problem
-    assert len(namespace.pods_of(name)) == 1
+    pods = len(namespace.pods_of(name))
+    assert pods == 1, pods
     namespace.job_ended(namespace.job(INGESTOR, f"after-{time.time_ns() % 10**9}"))
     return f"exit code 78, one pod; {problem['title']}"
 

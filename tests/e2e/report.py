@@ -7,26 +7,24 @@ from collections.abc import Callable
 
 
 class Report:
-    def __init__(self) -> None:
-        self.began = time.monotonic()
+    """Of one shape; its name stands before each line, since shapes are proved side by side."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.failed: list[str] = []
         self.passed = 0
 
-    def title(self, text: str) -> None:
-        print(f"\n== {text}", flush=True)
-
-    def step(self, name: str, attempt: Callable[[], str]) -> None:
+    def step(self, what: str, attempt: Callable[[], str]) -> None:
         """Goes on after a failure: each step leaves what the next one needs, or that one fails for itself."""
         began = time.monotonic()
         try:
             said = attempt()
         except Exception as exc:
-            self.failed.append(name)
-            print(f"FAILED {name} ({time.monotonic() - began:.0f} s): {type(exc).__name__}: {exc}", flush=True)
+            self.fail(f"{what} ({time.monotonic() - began:.0f} s)", exc)
         else:
             self.passed += 1
-            print(f"ok     {name} ({time.monotonic() - began:.0f} s): {said}", flush=True)
+            print(f"{self.name:>8}  ok      {what} ({time.monotonic() - began:.0f} s): {said}", flush=True)
 
-    def end(self) -> int:
-        print(f"\n{self.passed} passed, {len(self.failed)} failed in {time.monotonic() - self.began:.0f} s", flush=True)
-        return 1 if self.failed else 0
+    def fail(self, what: str, exc: Exception) -> None:
+        self.failed.append(what)
+        print(f"{self.name:>8}  FAILED  {what}: {type(exc).__name__}: {exc}", flush=True)

@@ -19,6 +19,7 @@ PAGES = sorted(
         *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("services/**/*.md"),
         *ROOT.glob("tests/**/*.md"),
+        *ROOT.glob("helm/**/*.md"),
     ]
     if "target" not in page.parts
 )

@@ -1,7 +1,7 @@
 """`make e2e`: the chart on a real cluster, in two shapes, through faults; in namespaces of its own, which it removes.
 
 KUBECONFIG says which cluster. Its images must be there: `--load` is a command that brings images of the local engine
-in, such as `kind load docker-image`.
+in, such as `kind load docker-image`. FULL_HOUR names a real hour's file, for the limits of memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pageviews_core.hour import Hour
-from tests.e2e import embedded, outgrown
+from tests.e2e import embedded, full_hour, outgrown
 from tests.e2e.cluster import CHART, CommandFailed, Namespace, run
 from tests.e2e.report import Report
 from tests.e2e.stand_ins import IMAGE, S3_IMAGE
@@ -52,6 +52,10 @@ def main() -> int:
     with ThreadPoolExecutor() as side_by_side:
         for report in reports[1:]:
             side_by_side.submit(_prove, report, newest, arguments.keep)
+    if file := os.environ.get("FULL_HOUR"):
+        reports.append(Report("full"))
+        with _namespace("full", arguments.keep) as namespace:
+            full_hour.prove(namespace, reports[-1], Path(file))
     failed = [name for report in reports for name in report.failed]
     passed = sum(report.passed for report in reports)
     print(f"\n{passed} passed, {len(failed)} failed in {time.monotonic() - began:.0f} s", flush=True)

@@ -106,7 +106,72 @@ def _uninstalled(namespace: Namespace, report: Report, given: dict[str, Any], to
             took = product.wait_for_hours(4, 60)
         return f"the claim is {claim['status']['phase']}; installed again, all hours told after {took:.0f} s"
 
+    report.step("a wrong storage class", lambda: _other_class(namespace, given))
+    report.step("two releases in one namespace", lambda: _second_release(namespace, given))
     report.step("uninstall leaves the volume", leaves_the_volume)
+    report.step("backup, and restore to a new volume", lambda: _restored(namespace, given, token))
+
+
+def _other_class(namespace: Namespace, given: dict[str, Any]) -> str:
+    try:
+        install(namespace, {**given, "persistence": {**given["persistence"], "storageClass": "other"}})
+    except CommandFailed as exc:
+        said = str(exc)
+    else:
+        raise AssertionError("Helm took another class for a claim that is there")
+    assert "cannot be changed" in said, said
+    return "Helm says: " + said[said.index("persistence.storageClass") :].strip()[:120]
+
+
+def _second_release(namespace: Namespace, given: dict[str, Any]) -> str:
+    """Each page knows its own CronJobs alone."""
+    other = {**given, "fullnameOverride": "other"}
+    install(namespace, other, release="other")
+    with namespace.forwarded("other-status-api", 80) as url:
+        page = Product(namespace, url, "")
+        namespace.wait("the other page", 60, lambda: page.api("status"))
+
+        def its_own() -> list[str]:
+            found = [str(each["platform"]["cron_job"]) for each in page.api("schedules")]
+            return found if found == ["other-ingestor", "other-transformer"] else []
+
+        seen = namespace.wait("its CronJobs", 60, its_own)
+        hours = page.complete()
+    namespace.helm("uninstall", "other", "--wait")
+    namespace.kubectl("delete", "persistentvolumeclaim", "other-data", "--wait=false")
+    assert hours == [], hours
+    return f"the other's page sees {', '.join(seen)}, and none of the first's hours"
+
+
+def _restored(namespace: Namespace, given: dict[str, Any], token: str) -> str:
+    """As docs/kubernetes.md says, with its own keeper pod; no job is at work."""
+    claim = f"{RELEASE}-data"
+    with opened(namespace, token) as product:
+        before = reconciled(product)
+    with tempfile.TemporaryDirectory() as folder:
+        backup = Path(folder) / "pageviews.tar"
+        _kept(namespace, ["tar", "--create", "--directory", "/data", "objects", "warehouse.duckdb"], taken=backup)
+        namespace.helm("uninstall", RELEASE, "--wait")
+        namespace.kubectl("delete", "persistentvolumeclaim", claim)
+        size = backup.stat().st_size
+        install(namespace, given)
+        _kept(namespace, ["tar", "--extract", "--directory", "/data"], given=backup)
+    namespace.kubectl("rollout", "restart", f"deployment/{STATUS}")
+    namespace.kubectl("rollout", "status", f"deployment/{STATUS}", "--timeout=90s")
+    with opened(namespace, token) as product:
+        product.wait_for_hours(before[0], 60)
+        after = reconciled(product)
+    assert before == after, (before, after)
+    return f"{size / 1024**2:.0f} MiB; {after[0]} hours, {after[1]:,} rows, {after[2]:,} views as before"
+
+
+def _kept(namespace: Namespace, command: list[str], *, taken: Path | None = None, given: Path | None = None) -> None:
+    namespace.kubectl("apply", "--filename", "docs/kubernetes/keeper.yaml")
+    namespace.kubectl("wait", "--for=condition=Ready", "pod/keeper", "--timeout=60s")
+    line = ["kubectl", "--namespace", namespace.name, "exec", "--stdin", "keeper", "--", *command]
+    with (taken or Path("/dev/null")).open("wb") as out, (given or Path("/dev/null")).open("rb") as source:
+        subprocess.run(line, stdin=source, stdout=out, check=True)
+    namespace.kubectl("delete", "pod", "keeper")
 
 
 def measure(namespace: Namespace, hour: Hour) -> str:

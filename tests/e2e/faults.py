@@ -116,16 +116,8 @@ def two_at_once(product: Product) -> str:
 def out_of_memory(product: Product, given: dict[str, Any]) -> str:
     """A limit that is too low: the page shows the kill and what to do, and the old limit heals it."""
     namespace = product.namespace
-    install(
-        namespace,
-        {
-            **given,
-            "ingestor": {
-                **given["ingestor"],
-                "resources": {"requests": {"memory": "40Mi"}, "limits": {"memory": "40Mi"}},
-            },
-        },
-    )
+    starved = {"resources": {"requests": {"memory": "40Mi"}, "limits": {"memory": "40Mi"}}}
+    install(namespace, {**given, "ingestor": {**given["ingestor"], **starved}})
     name = namespace.job(INGESTOR, f"starved-{time.time_ns() % 10**9}")
     problem = product.wait_for_problem("died:OOMKilled", 120)
     namespace.kubectl("delete", "job", name)
@@ -173,32 +165,32 @@ def cron_job_deleted(product: Product, given: dict[str, Any]) -> str:
 
 
 def secret_missing(product: Product) -> str:
-    """A wrong setting ends with 78, at once and once, and its last words are on the page."""
+    """Credentials that are not there end the Job with 78, at once and once, and its last words are on the page."""
     namespace = product.namespace
-    job = namespace.get("cronjob", INGESTOR)["spec"]["jobTemplate"]
-    container = job["spec"]["template"]["spec"]["containers"][0]
-    container["env"] = [each for each in container["env"] if each["name"] != "PAGEVIEWS_WAREHOUSE"]
-    container["env"] += [
-        {"name": "PAGEVIEWS_WAREHOUSE", "value": "snowflake"},
-        {"name": "SNOWFLAKE_ACCOUNT", "value": "a"},
-    ]
-    owner = namespace.get("cronjob", INGESTOR)["metadata"]
+    cron_job = namespace.get("cronjob", INGESTOR)
+    template = cron_job["spec"]["jobTemplate"]
+    container = template["spec"]["template"]["spec"]["containers"][0]
+    for variable, value in (
+        ("PAGEVIEWS_STORE_URL", "s3://pageviews/e2e"), ("PAGEVIEWS_S3_ENDPOINT_URL", "http://s3:7070"),
+        ("PAGEVIEWS_S3_REGION", "us-east-1"), ("AWS_EC2_METADATA_DISABLED", "true"),
+    ):  # fmt: skip
+        container["env"].append({"name": variable, "value": value})
+    secret = {"secretKeyRef": {"name": "no-such-secret", "key": "AWS_ACCESS_KEY_ID", "optional": True}}
+    container["env"].append({"name": "AWS_ACCESS_KEY_ID", "valueFrom": secret})
     name = f"unset-{time.time_ns() % 10**9}"
-    namespace.apply([{
-        "apiVersion": "batch/v1", "kind": "Job", "spec": job["spec"],
-        "metadata": {
-            "name": name, "labels": job["metadata"]["labels"],
-            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "CronJob", "name": INGESTOR, "uid": owner["uid"]}],
-        },
-    }])  # fmt: skip
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": INGESTOR, "uid": cron_job["metadata"]["uid"]}
+    metadata = {"name": name, "labels": template["metadata"]["labels"], "ownerReferences": [owner]}
+    namespace.apply([{"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}])
     ended = namespace.job_ended(name)
     assert ended == "Failed", ended
     problem = product.wait_for_problem("died:Error")
-    assert "SNOWFLAKE_" in problem["detail"], problem
+    assert "exit code 78" in problem["title"], problem
+    assert "credentials" in problem["detail"].lower(), problem
     pods = len(namespace.pods_of(name))
     assert pods == 1, pods
     namespace.job_ended(namespace.job(INGESTOR, f"after-{time.time_ns() % 10**9}"))
-    return f"exit code 78, one pod; {problem['title']}"
+    namespace.wait("the problem's end", 60, lambda: _gone(product, "died:"))
+    return str(problem["title"])
 
 
 def upgraded_in_mid_run(product: Product, given: dict[str, Any]) -> str:

@@ -127,12 +127,12 @@ def make_token(namespace: Namespace) -> str:
     return token
 
 
-def install(namespace: Namespace, given: dict[str, Any], *, timeout: str = "120s") -> str:
+def install(namespace: Namespace, given: dict[str, Any], *, timeout: str = "120s", release: str = RELEASE) -> str:
     """`helm upgrade --install --wait` with the values."""
     path = f"/tmp/{namespace.name}-values.yaml"
     with open(path, "w") as file:  # noqa: PTH123 - a scratch file of one run
         yaml.safe_dump(given, file)
-    return namespace.helm("upgrade", "--install", RELEASE, CHART, "--values", path, "--wait", "--timeout", timeout)
+    return namespace.helm("upgrade", "--install", release, CHART, "--values", path, "--wait", "--timeout", timeout)
 
 
 @contextmanager

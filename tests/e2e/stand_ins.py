@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pageviews_core.hour import Hour
+
 IMAGE = "pageviews-stand-ins:e2e"
 S3_IMAGE = "versity/versitygw:latest"
 BUCKET = "pageviews"
@@ -19,8 +21,16 @@ _POD_SECURITY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def dumps_server(*, hours: int, scale: float, bytes_per_second: int | None = None) -> list[dict[str, Any]]:
-    """`hours` up to the newest one that has ended; from then on one more as each ends."""
+def dumps_server(
+    *, hours: int, scale: float, bytes_per_second: int | None = None, real: Hour | None = None
+) -> list[dict[str, Any]]:
+    """`hours` up to the newest one that has ended; from then on one more as each ends. For a `real` one it waits until
+    somebody has put its file at /data/hour.gz."""
+    if real:
+        serve = f"python -m tests.tools.dumps_server --host 0.0.0.0 --hours 1 --end {real} --file /data/hour.gz"
+        return _service(
+            "dumps", 8765, IMAGE, ["sh", "-c", f"until [ -f /data/hour.gz ]; do sleep 1; done; exec {serve}"]
+        )
     arguments = f"--host 0.0.0.0 --port 8765 --hours {hours} --to-come 48 --scale {scale}".split()
     if bytes_per_second:
         arguments += ["--bytes-per-second", str(bytes_per_second)]

@@ -150,3 +150,20 @@ def test_a_bad_setting_is_told_in_one_line(terminal: Terminal, monkeypatch: pyte
     assert code == 78
     assert "PAGEVIEWS_RUN_BUDGET='long'" in said
     assert "Traceback" not in said
+
+
+def test_health_is_the_age_of_the_last_tick(terminal: Terminal) -> None:
+    assert terminal.run("health") == (75, "never ticked\n")
+    terminal.run("run")
+    code, said = terminal.run("health")
+    assert code == 0
+    assert "s ago: idle" in said
+    Journal(terminal.store).put(
+        keys.tick("ingestor"),
+        Tick(
+            job="ingestor", at=samples.AT, outcome="worked", owed=1, run_id=None, seconds=1, store_requests=9,
+            version="0.1.0",
+        ),
+    )  # fmt: skip
+    assert terminal.run("health", "--within", "30m")[0] == 75
+    assert terminal.run("health", "--within", "soon")[0] == 78

@@ -8,9 +8,11 @@ from typing import Annotated, NoReturn
 
 import structlog
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from pageviews_core import keys
 from pageviews_core.clock import SystemClock
 from pageviews_core.errors import ConfigurationError, ExitCode, PageviewsError
 from pageviews_core.hour import Hour
@@ -23,8 +25,9 @@ from pageviews_core.journal import Journal
 from pageviews_core.logging import configure_logging
 from pageviews_core.object_store import open_object_store
 from pageviews_core.object_store.counting import CountingObjectStore
+from pageviews_core.records.control import Tick
 from pageviews_core.records.run import Trigger
-from pageviews_core.settings import JobSettings, read_settings
+from pageviews_core.settings import Duration, JobSettings, read_settings
 
 log = structlog.get_logger()
 
@@ -102,7 +105,29 @@ def build_cli(settings_class: type[JobSettings], build: BuildProgram, *, name: s
                 console.print(item.detail, markup=False, highlight=False)
             _exit(ExitCode.CONFIGURATION if failed else ExitCode.DONE)
 
+    @app.command()
+    def health(
+        within: Annotated[str, typer.Option(help="The longest that a tick may lie back, as 1h")] = "1h",
+    ) -> None:
+        """Whether the job has ticked lately: for a container's health check. Exits with 75 where it has not."""
+        with exiting(name), opened("manual") as (_, program, session):
+            _exit(_ticked_within(program, session, within))
+
     return app
+
+
+def _ticked_within(program: Program, session: Session, within: str) -> ExitCode:
+    try:
+        longest = TypeAdapter(Duration).validate_python(within)
+    except ValidationError as exc:
+        raise ConfigurationError(f"--within={within!r}: {exc.errors()[0]['msg']}") from exc
+    found = session.journal.read(keys.tick(program.job), Tick)
+    if found is None:
+        typer.echo("never ticked")
+        return ExitCode.TEMPORARY
+    age = session.clock.now() - found[0].at
+    typer.echo(f"ticked {int(age.total_seconds())} s ago: {found[0].outcome}")
+    return ExitCode.DONE if age <= longest else ExitCode.TEMPORARY
 
 
 @contextmanager

@@ -123,7 +123,7 @@ class _Forward:
 def run(command: list[str], given: str | None = None) -> str:
     done = subprocess.run(command, input=given, capture_output=True, text=True)
     if done.returncode:
-        raise CommandFailed(f"{' '.join(command)[:300]}: {(done.stderr or done.stdout).strip()[:3000]}")
+        raise CommandFailed(f"{' '.join(command)[:300]}: {(done.stderr + done.stdout).strip()[-3000:]}")
     return done.stdout
 
 

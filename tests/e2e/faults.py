@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tests.e2e.cluster import CommandFailed
@@ -249,41 +250,89 @@ def forbidden(product: Product) -> str:
 
 def tampered_jobs_refused(product: Product) -> str:
     """What the status service's account could do with the right to create Jobs, tried as that account."""
-    namespace = product.namespace
-    cron_job = namespace.get("cronjob", INGESTOR)
-    template = cron_job["spec"]["jobTemplate"]
-    labels = {**template["metadata"]["labels"], "pageviews/trigger": "request"}
+    template = product.namespace.get("cronjob", INGESTOR)["spec"]["jobTemplate"]
+    labels: dict[str, str] = template["metadata"]["labels"]
 
-    def attempt(change: Any, labels: dict[str, str]) -> str:
+    def attempt(change: Callable[[dict[str, Any]], None], labels: dict[str, str]) -> str:
         spec = json.loads(json.dumps(template["spec"]))
         change(spec["template"]["spec"])
-        job = {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "metadata": {"generateName": "tampered-", "labels": labels},
-            "spec": spec,
-        }
-        account = f"--as=system:serviceaccount:{namespace.name}:{STATUS}"
+        metadata = {"generateName": "tampered-", "labels": labels}
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+        account = f"--as=system:serviceaccount:{product.namespace.name}:{STATUS}"
         try:
-            namespace.kubectl("create", "--filename", "-", account, "--dry-run=server", given=json.dumps(job))
+            product.namespace.kubectl("create", "--filename", "-", account, "--dry-run=server", given=json.dumps(job))
         except CommandFailed as exc:
             return str(exc)
         return "created"
 
-    def other_image(pod: dict[str, Any]) -> None:
-        pod["containers"][0]["image"] = "evil"
-
-    def other_account(pod: dict[str, Any]) -> None:
-        pod["serviceAccountName"] = "default"
-
-    def secret(pod: dict[str, Any]) -> None:
-        pod["containers"][0]["env"].append(
-            {"name": "X", "valueFrom": {"secretKeyRef": {"name": "page", "key": "PAGEVIEWS_SESSION_KEY"}}}
-        )
-
-    assert attempt(lambda pod: None, labels) == "created"
-    refused = {change.__name__: attempt(change, labels) for change in (other_image, other_account, secret)} | {
-        "unlabelled": attempt(lambda pod: None, dict(template["metadata"]["labels"]))
-    }
-    assert all("denied" in answer or "forbidden" in answer for answer in refused.values()), refused
+    rightful = attempt(lambda pod: None, labels)
+    assert rightful == "created", rightful
+    refused = {change.__name__: attempt(change, labels) for change in _TAMPERINGS}
+    refused["no_component"] = attempt(lambda pod: None, {"other": "label"})
+    let_through = [name for name, answer in refused.items() if "denied request" not in answer]
+    assert not let_through, {name: refused[name] for name in let_through}
     return f"refused: {', '.join(refused)}"
+
+
+def other_image(pod: dict[str, Any]) -> None:
+    pod["containers"][0]["image"] = "evil"
+
+
+def other_command(pod: dict[str, Any]) -> None:
+    pod["containers"][0]["command"] = ["sh", "-c", "env"]
+
+
+def other_arguments(pod: dict[str, Any]) -> None:
+    pod["containers"][0]["args"] = ["query", "select 1"]
+
+
+def other_account(pod: dict[str, Any]) -> None:
+    pod["serviceAccountName"] = "default"
+
+
+def token(pod: dict[str, Any]) -> None:
+    pod["automountServiceAccountToken"] = True
+
+
+def secret_variable(pod: dict[str, Any]) -> None:
+    reference = {"secretKeyRef": {"name": "page", "key": "PAGEVIEWS_SESSION_KEY"}}
+    pod["containers"][0]["env"].append({"name": "PAGEVIEWS_CONTACT", "valueFrom": reference})
+
+
+def all_of_a_secret(pod: dict[str, Any]) -> None:
+    pod["containers"][0]["envFrom"] = [{"secretRef": {"name": "page"}}]
+
+
+def other_value(pod: dict[str, Any]) -> None:
+    [source] = [each for each in pod["containers"][0]["env"] if each["name"] == "PAGEVIEWS_SOURCE_URL"]
+    source["value"] = "http://evil"
+
+
+def other_variable(pod: dict[str, Any]) -> None:
+    pod["containers"][0]["env"].append({"name": "PYTHONPATH", "value": "/data"})
+
+
+def secret_volume(pod: dict[str, Any]) -> None:
+    pod["volumes"].append({"name": "more", "secret": {"secretName": "page"}})
+
+
+def mounted_over_the_program(pod: dict[str, Any]) -> None:
+    pod["containers"][0]["volumeMounts"].append({"name": "data", "mountPath": "/opt/venv", "subPath": "objects"})
+
+
+def second_container(pod: dict[str, Any]) -> None:
+    pod["containers"].append({**pod["containers"][0], "name": "second"})
+
+
+def first_container(pod: dict[str, Any]) -> None:
+    pod["initContainers"] = [{**pod["containers"][0], "name": "first"}]
+
+
+def probe(pod: dict[str, Any]) -> None:
+    pod["containers"][0]["livenessProbe"] = {"exec": {"command": ["env"]}}
+
+
+_TAMPERINGS = (
+    other_image, other_command, other_arguments, other_account, token, secret_variable, all_of_a_secret, other_value,
+    other_variable, secret_volume, mounted_over_the_program, second_container, first_container, probe,
+)  # fmt: skip

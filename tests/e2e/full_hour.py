@@ -17,9 +17,8 @@ _HOUR = Hour.parse("2018-02-19T09")
 
 def prove(namespace: Namespace, report: Report, file: Path) -> None:
     namespace.apply(dumps_server(hours=1, scale=1.0, real=_HOUR))
-    namespace.kubectl(
-        "wait", "--for=jsonpath={.status.phase}=Running", "pod", "--selector", "app=dumps", "--timeout=60s"
-    )
+    running = "--for=jsonpath={.status.phase}=Running"
+    namespace.wait("the dumps pod", 60, lambda: namespace.kubectl("wait", running, "pod", "--selector", "app=dumps"))
     [pod] = [each["metadata"]["name"] for each in namespace.items("pods", "app=dumps")]
     namespace.kubectl("cp", str(file), f"{pod}:/data/coming.gz")
     namespace.kubectl("exec", pod, "--", "mv", "/data/coming.gz", "/data/hour.gz")

@@ -29,7 +29,7 @@ _WITHIN_SECONDS = (3.0, 7.0)
 """To connect, and to answer."""
 _KEPT_SECONDS = 24 * 3600
 _LABEL = {"pageviews/trigger": "request"}
-"""On Jobs made here, by which the chart's admission policies know them."""
+"""On Jobs made here, so that people can tell them from the CronJobs' own."""
 
 log = structlog.get_logger()
 

@@ -117,7 +117,7 @@ def two_at_once(product: Product) -> str:
 def out_of_memory(product: Product, given: dict[str, Any]) -> str:
     """A limit that is too low: the page shows the kill and what to do, and the old limit heals it."""
     namespace = product.namespace
-    starved = {"resources": {"requests": {"memory": "40Mi"}, "limits": {"memory": "40Mi"}}}
+    starved = {"resources": {"requests": {"memory": "20Mi"}, "limits": {"memory": "20Mi"}}}
     install(namespace, {**given, "ingestor": {**given["ingestor"], **starved}})
     name = namespace.job(INGESTOR, f"starved-{time.time_ns() % 10**9}")
     problem = product.wait_for_problem("died:OOMKilled", 120)
@@ -220,6 +220,8 @@ def store_down(product: Product, given: dict[str, Any], seconds: float) -> str:
     began = time.monotonic()
     namespace.kubectl("patch", "service", "s3", "--patch", '{"spec":{"selector":{"app":"nowhere"}}}')
     problem = product.wait_for_problem("store_down", 90)
+    ready = namespace.get("deployment", STATUS)["status"].get("readyReplicas", 0)
+    assert ready == 2, ready  # who looks is told, and not turned away
     hours = len(product.complete())
     time.sleep(max(0.0, seconds - (time.monotonic() - began)))
     namespace.kubectl("patch", "service", "s3", "--patch", '{"spec":{"selector":{"app":"s3"}}}')

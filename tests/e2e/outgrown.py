@@ -69,8 +69,8 @@ def _stopped(namespace: Namespace, given: dict[str, Any]) -> str:
         raise AssertionError("installed, though the bucket is not there")
     assert "FAILED object store" in said, said
     namespace.helm("uninstall", "pageviews", "--ignore-not-found")
-    failed = next(line for line in said.splitlines() if "FAILED" in line)
-    return f"helm says: {failed.strip()[:140]}"
+    told = said[said.index("FAILED object store") :].splitlines()[0]
+    return f"helm says: {told[:160]}"
 
 
 def _stages(product: Product) -> str:

@@ -8,15 +8,6 @@ from typing import Any
 
 import pytest
 from tests.integration.chart.rendered import CHART, SHAPES, Refused, environment, of_kind, pods, render
-from tests.tools.system_tools import ToolMissing, helm
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _helm() -> None:
-    try:
-        helm()
-    except ToolMissing as exc:
-        pytest.skip(str(exc))
 
 
 @pytest.fixture(scope="module", params=SHAPES)

@@ -6,17 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 import yaml
-from tests.tools.system_tools import ToolMissing, helm
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _helm() -> None:
-    try:
-        helm()
-    except ToolMissing as exc:
-        pytest.skip(str(exc))
+from tests.tools.system_tools import helm
 
 
 def check(folder: Path) -> subprocess.CompletedProcess[str]:

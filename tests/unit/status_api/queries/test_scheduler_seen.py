@@ -171,6 +171,12 @@ def test_a_pod_that_ended_before_its_run_is_a_problem_until_the_job_ticks(filled
     assert len(deaths(filled.view)) == 2
 
 
+def test_a_pod_whose_tick_failed_has_said_so_itself(filled: Filled) -> None:
+    keep(filled, end(reason="Error", exit_code=75, started_at=NOW - timedelta(seconds=9)))
+    filled.journal.put(keys.tick("ingestor"), ticked(NOW - timedelta(seconds=1)))
+    assert "died:Error" not in causes(filled)
+
+
 def test_a_request_says_what_starts_it_and_a_nudge_starts_it(filled: Filled, told: Told) -> None:
     filled.complete(NEWEST)
     see(filled, told)

@@ -101,12 +101,13 @@ def find_problems(view: View, schedules: tuple[Schedule, ...]) -> Iterator[Probl
 
 
 def _died(view: View) -> Iterator[Problem]:
-    """Pods of the last day that ended before they left a run, unless the job has ticked since."""
+    """Pods of the last day that ended without a run or a tick of their own, unless the job has ticked since."""
     rows = view.index.rows(
         "select ends.job, reason, ends.detail, exit_code, job_name, ends.at, "
         "count(*) over (partition by ends.job) as count "
         "from ends left join runs on runs.pod_uid = ends.id left join ticks on ticks.job = ends.job "
-        "where runs.id is null and ends.at > ? and ends.at > coalesce(ticks.at, '') order by ends.at desc limit ?",
+        "where runs.id is null and ends.at > ? and coalesce(ends.started_at, ends.at) > coalesce(ticks.at, '') "
+        "order by ends.at desc limit ?",
         text_of(view.now() - timedelta(days=1)), _MOST_HOURS_NAMED,
     )  # fmt: skip
     told = set()

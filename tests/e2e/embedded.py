@@ -150,13 +150,13 @@ def _restored(namespace: Namespace, given: dict[str, Any], token: str) -> str:
         before = reconciled(product)
     with tempfile.TemporaryDirectory() as folder:
         backup = Path(folder) / "pageviews.tar"
-        _kept(namespace, ["tar", "--create", "--directory", "/data", "objects", "warehouse.duckdb"], taken=backup)
+        _kept(namespace, ["sh", "-c", "cd /data && tar --create objects/* warehouse.duckdb"], taken=backup)
         namespace.helm("uninstall", RELEASE, "--wait")
         namespace.kubectl("delete", "jobs", "--all")  # their pods hold the claim
         namespace.kubectl("delete", "persistentvolumeclaim", claim)
         size = backup.stat().st_size
         install(namespace, given)
-        _kept(namespace, ["tar", "--extract", "--no-overwrite-dir", "--directory", "/data"], given=backup)
+        _kept(namespace, ["tar", "--extract", "--directory", "/data"], given=backup)
     namespace.kubectl("rollout", "restart", f"deployment/{STATUS}")
     namespace.kubectl("rollout", "status", f"deployment/{STATUS}", "--timeout=90s")
     with opened(namespace, token) as product:

@@ -50,7 +50,7 @@ up: install ## Both jobs on their schedules against Wikimedia itself, and the pa
 .PHONY: test
 test: install ## Run the tests; ARGS='-k hour' for some of them
 	@tests/tools/system_tools.sh $(TOOLS)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: install ## Style, types, the direction of imports, SQL

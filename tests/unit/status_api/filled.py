@@ -20,6 +20,7 @@ from pageviews_core.hour import Hour
 from pageviews_core.journal import Journal
 from pageviews_core.keys import FailureKey
 from pageviews_core.records.control import Start, Tick
+from pageviews_core.records.end import End
 from pageviews_core.records.failure import Failure
 from pageviews_core.records.run import ErrorReport, HourOutcome, Job, RunRecord, StepTiming
 from status_api.access.actor import Actor
@@ -85,6 +86,9 @@ class Filled:
         )  # fmt: skip
         self.journal.create(keys.failure(stage, key), record)
 
+    def end(self, what: End) -> None:
+        self.journal.create(keys.end(what.at, what.id), what)
+
     def run(self, number: int, job: Job = "ingestor", **changes: Any) -> str:
         started = NOW - timedelta(hours=1) + timedelta(seconds=number)
         values: dict[str, Any] = {
@@ -98,6 +102,15 @@ class Filled:
         record = RunRecord(**{**values, **changes})
         self.journal.put(keys.run_record(record.id), record)
         return record.id
+
+
+def end(**changes: Any) -> End:
+    """A pod that was ended without a word."""
+    given: dict[str, Any] = {
+        "id": "uid-1", "job": "ingestor", "job_name": "pv-ingestor-1", "pod": "pv-ingestor-1-x", "reason": "OOMKilled",
+        "detail": "", "exit_code": 137, "started_at": None, "at": NOW, **changes,
+    }  # fmt: skip
+    return End(**given)
 
 
 def error() -> ErrorReport:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.status_api.filled import NEWEST, Filled, error, run_id, serving
+from tests.unit.status_api.filled import NEWEST, Filled, end, error, run_id, serving
 from tests.unit.status_api.in_process import Client
 
 from pageviews_core import keys
@@ -47,6 +47,13 @@ def test_a_list_comes_in_pages_that_link_to_each_other(client: Client) -> None:
         assert bool(link) == (response.json()["next_cursor"] is not None)
         path = link.partition(">")[0].removeprefix("<")
     assert found == [run_id(number) for number in (4, 3, 2, 1, 0)]
+
+
+def test_pods_that_left_no_run_are_listed(client: Client, filled: Filled) -> None:
+    filled.end(end(exit_code=78, reason="Error", detail="bad setting"))
+    filled.index.refresh()
+    [found] = client.get("/api/v1/ends").json()
+    assert (found["job_name"], found["exit_code"], found["detail"]) == ("pv-ingestor-1", 78, "bad setting")
 
 
 def test_an_etag_spares_the_body_until_something_changes(client: Client, filled: Filled) -> None:

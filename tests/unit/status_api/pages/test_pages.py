@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 from tests import samples
-from tests.unit.status_api.filled import NEWEST, NOW, Filled, error, run_id, serving
+from tests.unit.status_api.filled import NEWEST, NOW, Filled, end, error, run_id, serving
 from tests.unit.status_api.in_process import Client
 
 from pageviews_core import keys
@@ -37,6 +37,9 @@ def client(filled: Filled) -> Iterator[Client]:
     filled.fail(NEWEST)
     filled.run(0)
     filled.run(1, state="failed", error=error())
+    filled.run(2, state="running", finished_at=None, pod_uid="uid-2")
+    filled.end(end(detail=HOSTILE))
+    filled.end(end(id="uid-2", detail=HOSTILE))
     filled.store.create(
         segment_key(keys.run(RUN), 1), f'{{"event": "x", "level": "error", "text": "{HOSTILE}"}}\n'.encode()
     )
@@ -97,6 +100,8 @@ def test_what_others_wrote_is_text(client: Client) -> None:
     assert "Traceback &lt;i&gt;" in client.get(f"/runs/{RUN}").text
     assert "&lt;script&gt;alert(1)" in client.get(f"/runs/{RUN}/log").text
     assert "&lt;script&gt;" in client.get(f"/search?q={HOSTILE}").text
+    for path in ("/", "/schedules", f"/runs/{run_id(2)}"):
+        assert "&lt;script&gt;alert(1)" in client.get(path).text
 
 
 def test_a_viewer_sees_the_buttons_disabled_with_the_reason(client: Client) -> None:
@@ -155,7 +160,7 @@ def test_the_feed_is_well_formed_and_its_ids_stay(client: Client) -> None:
     first = client.get("/problems.atom")
     atom = "{http://www.w3.org/2005/Atom}"
     ids = [entry.findtext(f"{atom}id") for entry in ElementTree.fromstring(first.content).iter(f"{atom}entry")]
-    assert len(ids) == len(set(ids)) == 2  # a failed hour, and a missing one
+    assert len(ids) == len(set(ids)) == 4  # a failed hour, and a missing one
     assert client.get("/problems.atom", if_none_match=first.headers["etag"]).status_code == 304
 
 

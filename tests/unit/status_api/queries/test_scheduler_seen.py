@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 from tests.samples import no_scheduler
-from tests.unit.status_api.filled import NEWEST, NOW, OPERATOR, Filled
+from tests.unit.status_api.filled import NEWEST, NOW, OPERATOR, Filled, end
 
 from pageviews_core import keys
 from pageviews_core.records.control import Tick
-from pageviews_core.records.end import End
 from pageviews_core.records.run import Job
 from status_api.queries.plans import Order
 from status_api.queries.problems import find_problems
@@ -64,22 +63,10 @@ def causes(filled: Filled) -> dict[str, Any]:
     return {problem.cause: problem for problem in find_problems(view, read_schedules(view))}
 
 
-def end(**changes: Any) -> End:
-    given: dict[str, Any] = {
-        "id": "uid-1", "job": "ingestor", "job_name": "pv-ingestor-1", "pod": "pv-ingestor-1-x", "reason": "OOMKilled",
-        "detail": "", "exit_code": 137, "started_at": None, "at": NOW, **changes,
-    }  # fmt: skip
-    return End(**given)
-
-
 def ticked(at: datetime) -> Tick:
     return Tick(
         job="ingestor", at=at, outcome="idle", owed=0, run_id=None, seconds=1, store_requests=7, version="0.1.0"
     )
-
-
-def keep(filled: Filled, what: End) -> None:
-    filled.journal.create(keys.end(what.at, what.id), what)
 
 
 def test_the_cron_jobs_own_times_count(filled: Filled, told: Told) -> None:
@@ -141,7 +128,7 @@ def test_a_pod_that_does_not_start_is_a_problem_while_it_does_not(filled: Filled
 def test_a_run_whose_pod_was_ended_is_lost_at_once_with_the_reason(filled: Filled) -> None:
     run = filled.run(1, state="running", finished_at=None, started_at=NOW, pod="pv-ingestor-1-x", pod_uid="uid-1")
     assert read_run(filled.view, run).summary.state == "running"
-    keep(filled, end())
+    filled.end(end())
     detail = read_run(filled.view, run)
     assert detail.summary.state == "lost"
     assert detail.end is not None
@@ -154,13 +141,13 @@ def test_a_run_whose_pod_was_ended_is_lost_at_once_with_the_reason(filled: Fille
 
 def test_a_run_that_said_its_end_keeps_it_whatever_its_pod_did(filled: Filled) -> None:
     run = filled.run(1, state="failed", pod="p", pod_uid="uid-1")
-    keep(filled, end(reason="Error", exit_code=75))
+    filled.end(end(reason="Error", exit_code=75))
     assert read_run(filled.view, run).summary.state == "failed"
 
 
 def test_a_pod_that_ended_before_its_run_is_a_problem_until_the_job_ticks(filled: Filled) -> None:
-    keep(filled, end(reason="Error", exit_code=78, detail="bad setting: SNOWFLAKE_ACCOUNT is not set"))
-    keep(filled, end(id="uid-2", reason="Error", exit_code=78, at=NOW - timedelta(seconds=5)))
+    filled.end(end(reason="Error", exit_code=78, detail="bad setting: SNOWFLAKE_ACCOUNT is not set"))
+    filled.end(end(id="uid-2", reason="Error", exit_code=78, at=NOW - timedelta(seconds=5)))
     found = causes(filled)["died:Error"]
     assert found.title == "The ingestor ended before it could begin: Error, exit code 78"
     assert "SNOWFLAKE_ACCOUNT is not set (2 times)" in found.detail
@@ -172,7 +159,7 @@ def test_a_pod_that_ended_before_its_run_is_a_problem_until_the_job_ticks(filled
 
 
 def test_a_pod_whose_tick_failed_has_said_so_itself(filled: Filled) -> None:
-    keep(filled, end(reason="Error", exit_code=75, started_at=NOW - timedelta(seconds=9)))
+    filled.end(end(reason="Error", exit_code=75, started_at=NOW - timedelta(seconds=9)))
     filled.journal.put(keys.tick("ingestor"), ticked(NOW - timedelta(seconds=1)))
     assert "died:Error" not in causes(filled)
 

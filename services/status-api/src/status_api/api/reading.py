@@ -120,6 +120,12 @@ def get_lineage(request: Request, view: Looking, table: Shape) -> Response:
     return one(request, assets.read_lineage(view), table)
 
 
+@router.get("/ends", operation_id="listEnds", tags=["runs"], response_model=tuple[runs.PodEnd, ...], responses=LISTED)
+def list_ends(request: Request, view: Looking, table: Shape) -> Response:
+    """Pods that Kubernetes saw end before they left a run, newest first: what a list of runs cannot show."""
+    return one(request, runs.deaths(view), table)
+
+
 @router.get(
     "/schedules",
     operation_id="listSchedules",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -178,7 +177,3 @@ def reconciled(product: Product) -> tuple[int, int, int]:
         marker = marked[each["hour"]]
         assert (int(each["loaded"]), int(each["views"])) == (marker["rows"], marker["views"]), (each, marker)
     return len(facts), sum(int(each["loaded"]) for each in facts), sum(int(each["views"]) for each in facts)
-
-
-def shown(value: Any) -> str:
-    return json.dumps(value, indent=1)[:2000]

@@ -66,7 +66,7 @@ class KubernetesScheduler:
         jobs = self._list("Jobs", blind, self._batch.list_namespaced_job, **where, label_selector=_COMPONENTS)
         pods = self._list("pods", blind, self._core.list_namespaced_pod, **where, label_selector=_COMPONENTS)
         events = self._list("events", blind, self._core.list_namespaced_event, **where, field_selector="type=Warning")
-        found = found_among({name: job for job, name in self._cron_jobs.items()}, jobs, pods or [], events)
+        found = found_among({name: job for job, name in self._cron_jobs.items()}, jobs, pods, events)
         saw_pods = not any(line.startswith("pods ") for line in blind)
         return Seen(
             cron_jobs={

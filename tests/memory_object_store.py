@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from pageviews_core.object_store.base import Body, ObjectChanged, ObjectExists, ObjectInfo, ObjectNotFound
+from pageviews_core.object_store.base import Body, ObjectChanged, ObjectExists, ObjectInfo, ObjectNotFound, Room
 from pageviews_core.object_store.key_rules import check_key
 
 Fault = Callable[[str, str], None]
@@ -100,6 +100,9 @@ class InMemoryObjectStore:
             if self._objects.pop(key, None) is not None:
                 self._keys.remove(key)
         self.after("delete", key)
+
+    def room(self) -> Room | None:
+        return None
 
     def remarks(self) -> Sequence[str]:
         return []

@@ -23,10 +23,22 @@ def chromium() -> str:
 
 def promtool() -> str:
     """Raises ToolMissing."""
-    found = shutil.which("promtool") or _own("usr/bin/promtool")
-    if found is None:
-        raise ToolMissing("promtool is missing: `make test` gets it, or install Debian's package prometheus")
-    return found
+    return _unpacked("promtool", "prometheus")
+
+
+def prometheus() -> str:
+    """Raises ToolMissing."""
+    return _unpacked("prometheus", "prometheus")
+
+
+def amtool() -> str:
+    """Raises ToolMissing."""
+    return _unpacked("amtool", "prometheus-alertmanager")
+
+
+def alertmanager() -> str:
+    """Raises ToolMissing."""
+    return shutil.which("alertmanager") or _unpacked("prometheus-alertmanager", "prometheus-alertmanager")
 
 
 def helm() -> str:
@@ -34,6 +46,13 @@ def helm() -> str:
     found = _own("helm") or shutil.which("helm")
     if found is None:
         raise ToolMissing("helm is missing: install it, or Go, with which `make test` builds it")
+    return found
+
+
+def _unpacked(name: str, package: str) -> str:
+    found = shutil.which(name) or _own(f"usr/bin/{name}")
+    if found is None:
+        raise ToolMissing(f"{name} is missing: `make test` gets it, or install Debian's package {package}")
     return found
 
 

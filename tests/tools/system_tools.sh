@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests run beside Python: Chromium, promtool from Debian's prometheus, and helm and versitygw (S3) where Go is at hand. Installs what is missing where it may
+# What the tests run beside Python: Chromium, Prometheus and Alertmanager with their tools (Debian's packages), and helm and versitygw (S3) where Go is at hand. Installs what is missing where it may
 # (the folder given takes what needs no root), and says in one line what to do where it may not.
 #   system_tools.sh FOLDER [helm]: all, or helm alone
 set -euo pipefail
@@ -41,18 +41,20 @@ if ! chromium_found; then
     chromium_found || { echo "Chromium is missing: install your system's package (Debian: apt-get install chromium)" >&2; exit 1; }
 fi
 
-promtool_found() { command -v promtool >/dev/null || [ -x "$folder/usr/bin/promtool" ]; }
-
-if ! promtool_found; then
-    echo "Fetching promtool for the tests of the metrics" >&2
+# Unpacked, not installed: these packages would start a server.
+unpack() { # unpack PACKAGE PROGRAM
+    if command -v "$2" >/dev/null || [ -x "$folder/usr/bin/$2" ]; then return; fi
+    echo "Fetching $2 for the tests of metrics and alerts" >&2
     if command -v apt-get >/dev/null; then
         mkdir -p "$folder"
-        # Unpacked, not installed: the package would start a server.
-        (cd "$folder" && { apt-get download -qq prometheus || { apt_allowed && "${as_root[@]}" apt-get update -qq \
-            && apt-get download -qq prometheus; }; } && dpkg -x prometheus_*.deb . && rm prometheus_*.deb) >/dev/null 2>&1 || true
+        (cd "$folder" && { apt-get download -qq "$1" || { apt_allowed && "${as_root[@]}" apt-get update -qq \
+            && apt-get download -qq "$1"; }; } && dpkg -x "$1"_*.deb . && rm "$1"_*.deb) >/dev/null 2>&1 || true
     fi
-    promtool_found || { echo "promtool is missing: install Prometheus (Debian: apt-get install prometheus)" >&2; exit 1; }
-fi
+    command -v "$2" >/dev/null || [ -x "$folder/usr/bin/$2" ] || { echo "$2 is missing: install it (Debian: apt-get install $1)" >&2; exit 1; }
+}
+
+unpack prometheus prometheus
+unpack prometheus-alertmanager prometheus-alertmanager
 
 versitygw_found() { command -v versitygw >/dev/null || [ -x "$folder/versitygw" ]; }
 

@@ -29,7 +29,7 @@ from pageviews_core.hour import Hour
 from pageviews_core.job.run import Run
 from pageviews_core.lease import Leases
 from pageviews_core.object_store import open_object_store
-from pageviews_core.object_store.base import Body, ObjectInfo, ObjectStore
+from pageviews_core.object_store.base import Body, ObjectInfo, ObjectStore, Room
 from pageviews_core.settings import CoreSettings
 from pageviews_core.warehouse.duckdb import DuckDBWarehouse
 from transformer import dbt_build
@@ -148,6 +148,9 @@ class FaultingStore:
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         return self._store.list(prefix, start_after=start_after)
+
+    def room(self) -> Room | None:
+        return self._store.room()
 
     def remarks(self) -> Sequence[str]:
         return self._store.remarks()

@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from threading import Lock
@@ -23,13 +24,19 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from pageviews_core import __version__
+from pageviews_core.errors import PageviewsError
 from pageviews_core.hour import Hour
+from pageviews_core.records.published import AccessTraffic
 from pageviews_core.records.run import Job
 from status_api.queries.answers import HourState, Warning_
+from status_api.queries.insights import read_traffic
 from status_api.queries.meta import read_meta
+from status_api.queries.schedules import read_schedules
 from status_api.view import View
 
 KEPT_SECONDS = 5.0
+_PROJECTS = 20
+"""Told one by one: `project` must not be a label without a bound."""
 _STEPS_AT_MOST = 32
 _STEP = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _PIPELINES: tuple[Job, ...] = get_args(Job)
@@ -95,6 +102,8 @@ def _all(view: View) -> Iterator[Metric]:
         yield from _requests(view)
         unreadable = view.index.rows("select count(*) as count from unreadable")[0]["count"]
         yield _one("pageviews_unreadable_objects", "Objects that this version cannot read.", unreadable)
+        yield from _store_room(view)
+        yield from _traffic(view)
 
 
 def _hours(view: View, meta: Mapping[str, str]) -> Iterator[Metric]:
@@ -112,6 +121,8 @@ def _hours(view: View, meta: Mapping[str, str]) -> Iterator[Metric]:
         dict.fromkeys(get_args(Warning_), 0),
         {row["warning"]: row["count"] for row in view.index.rows("select warning, count from hour_warnings")},
     )
+    [row] = view.index.rows("select count(*) as count from hours where ingested_generation > 1")
+    yield _one("pageviews_restated_hours", "Hours that the source served anew after they were loaded.", row["count"])
     now = view.now()
     if newest := meta.get("newest_complete_hour"):
         yield _one(
@@ -183,7 +194,16 @@ def _runs(view: View) -> Iterator[Metric]:
     )
     for row in view.index.rows("select job, state, trigger, count from run_counts order by job, state, trigger"):
         runs.add_metric([row["job"], row["state"], row["trigger"]], row["count"])
-    yield runs
+    failed = _by_pipeline("pageviews_failed_runs_in_a_row", "Runs that failed or were lost since the last good one.")
+    for pipeline in _PIPELINES:
+        [row] = view.index.rows(
+            "select count(*) as count from runs where state in ('failed', 'lost') and job = ? and id > "
+            "(select coalesce(max(id), '') from runs where state = 'succeeded' and job = ?)",
+            pipeline,
+            pipeline,
+        )
+        failed.add_metric([pipeline], row["count"])
+    yield from (runs, failed)
 
 
 def _last_runs(view: View) -> Iterator[Metric]:
@@ -253,10 +273,11 @@ def _ticks(view: View) -> Iterator[Metric]:
             at.add_metric([row["job"]], _timestamp(row["at"]))
             owed.add_metric([row["job"]], row["owed"])
     suspended = _by_pipeline("pageviews_schedule_suspended", "1: somebody switched the job's schedule off.")
-    off = {row["job"] for row in view.index.rows("select job from suspended")}
-    for pipeline in _PIPELINES:
-        suspended.add_metric([pipeline], pipeline in off)
-    yield from (at, owed, suspended)
+    missed = _by_pipeline("pageviews_schedule_missed", "1: the job should have looked, and did not.")
+    for schedule in read_schedules(view):
+        suspended.add_metric([schedule.job], schedule.suspended or schedule.platform.suspended)
+        missed.add_metric([schedule.job], schedule.missed)
+    yield from (at, owed, suspended, missed)
 
 
 def _requests(view: View) -> Iterator[Metric]:
@@ -268,6 +289,42 @@ def _requests(view: View) -> Iterator[Metric]:
             "When the oldest request that is not settled yet was made, since the epoch.",
             _timestamp(row["oldest"]),
         )
+
+
+def _store_room(view: View) -> Iterator[Metric]:
+    """Of a store that is a folder."""
+    with suppress(PageviewsError):
+        if room := view.store.room():
+            yield _one("pageviews_store_free_bytes", "What the object store's disk still takes.", room.free)
+            yield _one("pageviews_store_size_bytes", "Size of the object store's disk.", room.total)
+
+
+def _traffic(view: View) -> Iterator[Metric]:
+    """Of the newest published hour: the largest projects, and all the others as one. A missing hour is left out."""
+    with suppress(PageviewsError):
+        traffic = read_traffic(view)
+        if traffic is None:
+            return
+        views = GaugeMetricFamily(
+            "pageviews_newest_published_hour_views",
+            "Page views in the newest hour whose results are published, by project and access.",
+            labels=["project", "access"],
+        )
+        shown, rest = traffic.projects[:_PROJECTS], traffic.projects[_PROJECTS:]
+        others = Counter[str]()
+        for access in (*traffic.other, *(access for project in rest for access in project.access)):
+            others[access.access] += _newest(access) or 0
+        for project in shown:
+            for access in project.access:
+                if (count := _newest(access)) is not None:
+                    views.add_metric([project.project, access.access], count)
+        for name, count in others.items():
+            views.add_metric(["other", name], count)
+        yield views
+
+
+def _newest(access: AccessTraffic) -> int | None:
+    return access.hours[-1] if access.hours else None
 
 
 def _one(name: str, documentation: str, value: float) -> Metric:

@@ -24,6 +24,14 @@ class ObjectInfo:
     """UTC."""
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Of the disk that holds the objects, in bytes; `free` is what this user may still take."""
+
+    free: int
+    total: int
+
+
 class ObjectNotFound(Exception):
     """No object has this key."""
 
@@ -80,6 +88,10 @@ class ObjectStore(Protocol):
 
     def remarks(self) -> Sequence[str]:
         """What an operator should know of how the store is set up; nothing that keeps it from working."""
+        ...
+
+    def room(self) -> Room | None:
+        """How full it is; None for a store without an end."""
         ...
 
     def delete(self, key: str, *, etag: str | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO
 
-from pageviews_core.object_store.base import Body, ObjectInfo, ObjectStore
+from pageviews_core.object_store.base import Body, ObjectInfo, ObjectStore, Room
 
 LISTING_PAGE = 1000
 """Keys that one listing request returns at most, on S3."""
@@ -69,6 +69,9 @@ class CountingObjectStore:
     def sweep(self, now: datetime) -> int:
         self._count("sweep")
         return self._store.sweep(now)
+
+    def room(self) -> Room | None:
+        return self._store.room()
 
     def remarks(self) -> Sequence[str]:
         return self._store.remarks()

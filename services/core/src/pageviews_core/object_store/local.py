@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pageviews_core.errors import ConfigurationError, StoreUnavailable
-from pageviews_core.object_store.base import Body, ObjectChanged, ObjectExists, ObjectInfo, ObjectNotFound
+from pageviews_core.object_store.base import Body, ObjectChanged, ObjectExists, ObjectInfo, ObjectNotFound, Room
 from pageviews_core.object_store.file_lock import exclusive
 from pageviews_core.object_store.folder_listing import walk
 from pageviews_core.object_store.key_rules import check_key
@@ -130,6 +130,11 @@ class LocalObjectStore:
 
     def remarks(self) -> Sequence[str]:
         return []
+
+    def room(self) -> Room:
+        with self._explained("."):
+            found = os.statvfs(self._root)
+        return Room(free=found.f_bavail * found.f_frsize, total=found.f_blocks * found.f_frsize)
 
     def _path(self, key: str) -> Path:
         check_key(key)

@@ -186,6 +186,9 @@ class S3ObjectStore:
                         swept += 1
         return swept
 
+    def room(self) -> None:
+        return None
+
     def remarks(self) -> Sequence[str]:
         found = []
         with suppress(BotoCoreError, ClientError):  # the right to ask is not needed for anything else

@@ -22,6 +22,7 @@ create table hours (
 ) without rowid;
 create index hours_by_state on hours (state, hour);
 create index hours_warned on hours (hour) where warnings <> '';
+create index hours_restated on hours (hour) where ingested_generation > 1;
 create table hour_states (state text primary key, count integer not null) without rowid;
 create table hour_warnings (warning text primary key, count integer not null) without rowid;
 

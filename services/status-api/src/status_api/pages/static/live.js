@@ -18,6 +18,7 @@
     if (!table) return;
     const cells = [...table.querySelectorAll("a.c")];
     cells.forEach((cell, at) => { cell.tabIndex = at === 0 ? 0 : -1; });
+    const inTime = [...cells].sort((a, b) => (a.pathname < b.pathname ? -1 : 1)); // from a day's first hour to the day before
     const failed = cells.findIndex((cell) => cell.classList.contains("failed"));
     if (failed > 0) { cells[0].tabIndex = -1; cells[failed].tabIndex = 0; }
     table.onkeydown = (event) => {
@@ -25,8 +26,8 @@
       if (!here) return;
       const row = here.parentNode, column = here.cellIndex;
       const to = {
-        ArrowLeft: () => step(here, "previousElementSibling"),
-        ArrowRight: () => step(here, "nextElementSibling"),
+        ArrowLeft: () => inTime[inTime.indexOf(event.target) - 1],
+        ArrowRight: () => inTime[inTime.indexOf(event.target) + 1],
         ArrowUp: () => row.previousElementSibling?.cells[column]?.querySelector("a"),
         ArrowDown: () => row.nextElementSibling?.cells[column]?.querySelector("a"),
       }[event.key]?.();
@@ -36,14 +37,6 @@
       to.tabIndex = 0;
       to.focus();
     };
-  }
-
-  function step(cell, direction) {
-    for (let next = cell[direction]; next; next = next[direction]) {
-      const link = next.querySelector("a.c");
-      if (link) return link;
-    }
-    return null;
   }
 
   function busy() {

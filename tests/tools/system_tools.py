@@ -31,14 +31,12 @@ def prometheus() -> str:
     return _unpacked("prometheus", "prometheus")
 
 
-def amtool() -> str:
-    """Raises ToolMissing."""
-    return _unpacked("amtool", "prometheus-alertmanager")
-
-
-def alertmanager() -> str:
-    """Raises ToolMissing."""
-    return shutil.which("alertmanager") or _unpacked("prometheus-alertmanager", "prometheus-alertmanager")
+def alertmanager(program: str = "alertmanager") -> str:
+    """Or its `amtool`. Raises ToolMissing."""
+    found = shutil.which(program) or _own(program)
+    if found is None:
+        raise ToolMissing(f"{program} is missing: install Alertmanager, or Go, with which `make test` builds it")
+    return found
 
 
 def helm() -> str:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests run beside Python: Chromium, Prometheus and Alertmanager with their tools (Debian's packages), and helm and versitygw (S3) where Go is at hand. Installs what is missing where it may
+# What the tests run beside Python: Chromium and Prometheus (Debian's packages), and helm, Alertmanager and versitygw (S3) where Go is at hand. Installs what is missing where it may
 # (the folder given takes what needs no root), and says in one line what to do where it may not.
 #   system_tools.sh FOLDER [helm]: all, or helm alone
 set -euo pipefail
@@ -54,7 +54,14 @@ unpack() { # unpack PACKAGE PROGRAM
 }
 
 unpack prometheus prometheus
-unpack prometheus-alertmanager prometheus-alertmanager
+
+if ! { command -v alertmanager && command -v amtool; } >/dev/null && ! [ -x "$folder/alertmanager" ] && command -v go >/dev/null; then
+    echo "Building Alertmanager for the tests of alerts" >&2
+    for program in alertmanager amtool; do
+        GOBIN="$(realpath "$folder")" go install github.com/prometheus/alertmanager/cmd/$program@v0.28.1 >/dev/null 2>&1 || true
+    done
+fi
+command -v alertmanager >/dev/null || [ -x "$folder/alertmanager" ] || echo "Alertmanager is missing: the tests of its configuration are left out; install it, or Go to have it built" >&2
 
 versitygw_found() { command -v versitygw >/dev/null || [ -x "$folder/versitygw" ]; }
 

@@ -17,6 +17,7 @@ ALERTS = [rule["alert"] for group in yaml.safe_load(RULES.read_text())["groups"]
 STEP, HOUR, DAY = 5, 60, 24 * 60
 """Minutes."""
 REPLICAS = ("one", "two")
+ALWAYS = "PageviewsWatchdog"
 
 Series = dict[str, Callable[[int], float | None]]
 """A value for each minute since the start; None: not there."""
@@ -40,6 +41,13 @@ def normal() -> Series:
         'pageviews_schedule_suspended{pipeline="ingestor"}': lambda _: 0,
         'pageviews_schedule_suspended{pipeline="transformer"}': lambda _: 0,
         "pageviews_unreadable_objects": lambda _: 0,
+        'pageviews_failed_runs_in_a_row{pipeline="ingestor"}': lambda minute: 1 if minute % DAY < 10 else 0,
+        'pageviews_schedule_missed{pipeline="ingestor"}': lambda _: 0,
+        "pageviews_restated_hours": lambda _: 3,
+        "pageviews_newest_complete_hour_rows": lambda _: 7_000_000,
+        "pageviews_newest_complete_hour_rejected_lines": lambda _: 12,
+        "pageviews_store_free_bytes": lambda minute: 150e9 - 1e9 * (minute % DAY) / HOUR,
+        "pageviews_store_size_bytes": lambda _: 200e9,
     }
 
 
@@ -66,7 +74,9 @@ def firing(series: Series, tmp_path: Path, at: list[int]) -> dict[int, set[str]]
     done = subprocess.run([promtool(), "test", "rules", str(path)], capture_output=True, text=True)
     told = re.findall(r"alertname: (\w+), time: (\S+),", done.stdout + done.stderr)
     assert (done.returncode, bool(told)) in ((0, False), (1, True)), done.stdout + done.stderr
-    return {minute: {alert for alert, time in told if _minutes(time) == minute} for minute in at}
+    found = {minute: {alert for alert, time in told if _minutes(time) == minute} for minute in at}
+    assert all(ALWAYS in alerts for alerts in found.values())
+    return {minute: alerts - {ALWAYS} for minute, alerts in found.items()}
 
 
 def _minutes(time: str) -> int:
@@ -96,6 +106,11 @@ CASES: list[tuple[str, Series, int, int]] = [
     ("PageviewsStoreDown", {"pageviews_store_up": after(600, 0, 1)}, 600, 610),
     ("PageviewsBehind", {"pageviews_newest_complete_hour_timestamp_seconds": stopped}, 800, 960),
     ("PageviewsHourFailing", {"pageviews_failing_since_timestamp_seconds": since_600}, 650, 680),
+    (
+        "PageviewsRunsFailing",
+        {'pageviews_failed_runs_in_a_row{pipeline="ingestor"}': lambda minute: max(0, (minute - 580) // 10)},
+        620, 635,
+    ),
     ("PageviewsHoursMissing", {'pageviews_hour_states{state="missing"}': after(600, 2)}, 620, 640),
     ("PageviewsSourceLate", {'pageviews_hour_states{state="late"}': after(600, 1)}, 650, 670),
     (
@@ -104,12 +119,20 @@ CASES: list[tuple[str, Series, int, int]] = [
         670, 690,
     ),
     (
+        "PageviewsTickMissed",
+        {'pageviews_schedule_missed{pipeline="ingestor"}': lambda minute: 1 if minute >= 600 else 0},
+        610, 620,
+    ),
+    ("PageviewsRejectedLines", {"pageviews_newest_complete_hour_rejected_lines": after(600, 9_000, 12)}, 600, 610),
+    (
         "PageviewsControlTotalsDiffer",
         {'pageviews_hour_warnings{warning="control_differs"}': after(600, 1)},
         620, 640,
     ),
+    ("PageviewsHourRestated", {"pageviews_restated_hours": after(600, 4, 3)}, 595, 605),
     ("PageviewsRequestStuck", {"pageviews_oldest_open_request_timestamp_seconds": since_600}, 950, 990),
     ("PageviewsObjectsUnreadable", {"pageviews_unreadable_objects": after(600, 3)}, 620, 640),
+    ("PageviewsDiskFilling", {"pageviews_store_free_bytes": after(600, 19e9, 60e9)}, 610, 620),
 ]  # fmt: skip
 """Name, what is not as usual, a minute at which that is no reason yet, and one at which it is."""
 
@@ -124,7 +147,7 @@ def test_it_fires_when_it_must_and_not_before(
 
 
 def test_every_alert_is_tried() -> None:
-    assert [case[0] for case in CASES] == ALERTS
+    assert [*(case[0] for case in CASES), ALWAYS] == ALERTS
 
 
 def test_a_normal_week_is_silent(tmp_path: Path) -> None:
@@ -150,3 +173,15 @@ def test_a_suspended_schedule_silences_what_follows_from_it(tmp_path: Path) -> N
         'pageviews_schedule_suspended{pipeline="ingestor"}': after(600, 1),
     }
     assert firing({**normal(), **suspended}, tmp_path, [1400]) == {1400: set()}
+
+
+def test_a_suspended_release_silences_no_other_one(tmp_path: Path) -> None:
+    two: Series = {}
+    for name, value in normal().items():
+        metric, _, labels = name.partition("{")
+        for release in ("first", "second"):
+            inside = ",".join(filter(None, (labels.rstrip("}"), f'release="{release}"')))
+            two[f"{metric}{{{inside}}}"] = value
+    two['pageviews_schedule_suspended{pipeline="ingestor",release="first"}'] = lambda _: 1
+    two['pageviews_newest_complete_hour_timestamp_seconds{release="second"}'] = stopped
+    assert firing(two, tmp_path, [960]) == {960: {"PageviewsBehind"}}

@@ -61,6 +61,7 @@ lint: install ## Style, types, the direction of imports, SQL
 	@$(BIN)/sqlfluff lint --processes 1 services/transformer/dbt
 	@$(BIN)/python -m tests.tools.write_settings --check
 	@$(BIN)/python -m tests.tools.write_chart --check
+	@$(BIN)/python -m tests.tools.write_dashboards --check
 
 .PHONY: check
 check: lint lock-check k8s-check test ## What CI runs, but for the cluster
@@ -77,6 +78,7 @@ verify-snowflake: install ## Prove on a Snowflake account of yours what no stand
 docs: install ## Write the generated documentation anew
 	@$(BIN)/python -m tests.tools.write_settings
 	@$(BIN)/python -m tests.tools.write_chart
+	@$(BIN)/python -m tests.tools.write_dashboards
 
 .PHONY: images
 images: ## Build the three container images (needs Docker); REGISTRY=registry.example.org/team/ to name them for one

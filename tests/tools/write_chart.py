@@ -22,7 +22,7 @@ from pageviews_core.warehouse.snowflake_settings import SnowflakeSettings
 from tests.tools.write_settings import SERVICES, default_of
 
 CHART = Path("helm/wikipedia-pageviews")
-SECRETS = re.compile("SECRET|PASSWORD|PASSPHRASE|_TOKEN$|PRIVATE_KEY$|SESSION_KEY$|ONE_TIME_SIGN_IN")
+SECRETS = re.compile("SECRET|PASSWORD|PASSPHRASE|_TOKEN$|PRIVATE_KEY$|SESSION_KEY$|ONE_TIME_SIGN_IN|WEBHOOK_URL")
 BY_THE_CHART = {
     "LOCAL_DATA_DIR", "PAGEVIEWS_SCRATCH_DIR", "PAGEVIEWS_DUCKDB_PATH", "PAGEVIEWS_DBT_MANIFEST",
     "PAGEVIEWS_DBT_PROJECT",

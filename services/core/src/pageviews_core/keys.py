@@ -29,9 +29,11 @@ IDEMPOTENCY_KEYS = "requests/keys/"
 NOTES = "notes/"
 AUDIT = "audit/"
 ENDS = "ends/"
+NOTIFICATIONS = "notifications/"
 
 _FAILURE_KIND: TypeAdapter[FailureKind] = TypeAdapter(FailureKind)
 _PROGRESS_OUTCOME: TypeAdapter[ProgressOutcome] = TypeAdapter(ProgressOutcome)
+_UNREADABLE = re.compile(r"[^A-Za-z0-9_]+")
 _TIME = "%Y%m%dT%H%M%SZ"
 _MARKER = re.compile(r"markers/[a-z]+/(?P<hour>.{13})/(?P<generation>[1-9][0-9]*)\.json")
 _FAILURE = re.compile(
@@ -156,6 +158,12 @@ def audit(entry_id: str) -> str:
 def end(at: datetime, end_id: str) -> str:
     """`end_id` is the uid that the platform gave the pod, so each is written once, by whoever sees it first."""
     return f"{ENDS}{at:%Y/%m/%d}/{end_id}.json"
+
+
+def notification(cause: str) -> str:
+    """One for each cause of a problem; readable, and different for different causes."""
+    readable = _UNREADABLE.sub("-", cause)[:60]
+    return f"{NOTIFICATIONS}{readable}-{sha256(cause.encode()).hexdigest()[:12]}.json"
 
 
 def change(change_id: str) -> str:

@@ -24,7 +24,7 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|h|d)", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=10_000)
 """So that no time reckoned with it leaves the calendar."""
-_SECRET = re.compile("SECRET|PASSWORD|PASSPHRASE|TOKEN|PRIVATE_KEY")
+_SECRET = re.compile("SECRET|PASSWORD|PASSPHRASE|TOKEN|PRIVATE_KEY|SESSION_KEY|SIGN_IN|WEBHOOK_URL")
 _CREDENTIALS = re.compile(r"//[^/@]*@")
 """In a URL."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypedDict
 
 from anyio.to_thread import current_default_thread_limiter
@@ -40,6 +40,19 @@ class State(TypedDict):
     view: View
 
 
+@contextmanager
+def _notifying(view: View) -> Iterator[None]:
+    settings = view.settings
+    if not settings.webhook_url:
+        yield
+        return
+    from status_api.notifying.notifier import Notifier  # the HTTP client is for those who need it
+    from status_api.notifying.webhook import Webhook
+
+    with Notifier(view, Webhook(settings), after=settings.webhook_after):
+        yield
+
+
 def create_app(settings: StatusSettings, clock: Clock | None = None) -> FastAPI:
     """Opens no store before it is started; its start raises ConfigurationError for one that cannot be opened.
 
@@ -53,7 +66,9 @@ def create_app(settings: StatusSettings, clock: Clock | None = None) -> FastAPI:
         store = open_object_store(settings)
         watch = SchedulerWatch(open_scheduler(settings), Journal(store), ticking, nudges=settings.nudge)
         with open_index(store, settings, ticking) as index, watch as scheduler:
-            yield {"readiness": Readiness(store), "view": View(index, store, ticking, settings, scheduler)}
+            view = View(index, store, ticking, settings, scheduler)
+            with _notifying(view):
+                yield {"readiness": Readiness(store), "view": view}
 
     app = FastAPI(
         title="Wikipedia pageviews pipeline",

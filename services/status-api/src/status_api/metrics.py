@@ -18,7 +18,7 @@ from typing import get_args
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -92,6 +92,13 @@ def _all(view: View) -> Iterator[Metric]:
     yield _one("pageviews_index_complete", "1: the object store was read whole since the start.", filling.complete)
     yield _one("pageviews_index_objects", "Objects read into the index.", filling.read)
     yield _one("pageviews_index_known_objects", "Objects listed for the index, read or not yet.", filling.known)
+    if view.settings.webhook_url:
+        posts = CounterMetricFamily(
+            "pageviews_notification_posts", "Posts of this process to the webhook.", labels=["outcome"]
+        )
+        for outcome in ("sent", "failed", "dropped"):
+            posts.add_metric([outcome], view.notifications[outcome])
+        yield posts
     if store.up and filling.complete:
         meta = read_meta(view)
         yield from _hours(view, meta)

@@ -13,6 +13,7 @@ LOG_CONFIG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"structlog": {"class": "status_api.server_log.StructlogHandler"}},
+    "loggers": {"httpx": {"level": "WARNING"}},  # it tells whole addresses, and a webhook's is a secret
     "root": {"handlers": ["structlog"], "level": "INFO"},
 }
 """For `logging.config.dictConfig`: every library's records, the server's among them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -83,6 +84,43 @@ class StatusSettings(CoreSettings):
         description="Secret of 32 characters or more that signs one operator in, at /sign-in/once",
         repr=False,
     )
+
+    page_url: str = Field(
+        "", pattern=r"^(https?://[^\s?#]+)?$", description="Where people reach the page, for links in notifications"
+    )
+    webhook_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        repr=False,
+        description="Posts problems there, and their ends, where no Prometheus does. Default: nowhere",
+    )
+    webhook_format: Literal["cloudevents", "slack"] = Field(
+        "cloudevents", description="CloudEvents 1.0, or what Slack's incoming webhooks take"
+    )
+    webhook_secret: str = Field(
+        "", repr=False, description="Signs each post as Standard Webhooks says: `whsec_` and 24 to 64 bytes in base64"
+    )
+    webhook_after: Duration = Field(
+        timedelta(minutes=15), description="A problem is told once it has stood for so long, its end likewise"
+    )
+
+    @field_validator("page_url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _signs(cls, value: str) -> str:
+        if not value:
+            return value
+        try:
+            key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            key = b""
+        if not 24 <= len(key) <= 64:
+            raise ValueError("`whsec_` and 24 to 64 bytes in base64, as `openssl rand -base64 32` makes them")
+        return value
 
     @field_validator("one_time_sign_in")
     @classmethod

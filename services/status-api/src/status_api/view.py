@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,6 +22,8 @@ class View:
     clock: Clock
     settings: StatusSettings
     scheduler: SchedulerWatch
+    notifications: Counter[str] = field(default_factory=Counter, compare=False)
+    """Posts of this process to the webhook, by what became of them: `sent`, `failed` (to be tried again), `dropped`."""
     extracts: Extracts = field(default_factory=Extracts, compare=False, repr=False)
 
     @property

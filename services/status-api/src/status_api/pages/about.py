@@ -25,7 +25,7 @@ router = APIRouter(include_in_schema=False)
 
 _ENTRIES = 100
 _HITS = 30
-_SECRET = {"session_key", "one_time_sign_in"}
+_SECRET = {"session_key", "one_time_sign_in", "webhook_url", "webhook_secret"}
 _HOUR_TEXT = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T /]?(\d\d)(?::?00)*Z?")
 _RUN_TEXT = re.compile(r"[0-9A-HJKMNP-TV-Z]{6,26}")
 _COLOURS = {"ok": "#2e7d32", "degraded": "#8a6100", "failing": "#b3261e", "unknown": "#5f6368"}

@@ -1,0 +1,1 @@
+"""Telling a webhook of problems: where no Prometheus is at hand to do it."""

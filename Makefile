@@ -117,6 +117,10 @@ lock: install ## Compile the lock files anew from the pyproject files
 lock-check: install ## Fail if the lock files are not what the pyproject files ask for
 	@$(BIN)/python -m tests.tools.check_locks
 
+.PHONY: release
+release: install ## Say what a release would change: NEXT=0.2.0; WRITE=1 changes it
+	@$(BIN)/python -m tests.tools.release $(NEXT) $(if $(WRITE),--write)
+
 .PHONY: clean
 clean: ## Remove what the targets made, but never data/
 	@rm -rf $(VENV) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .hypothesis services/transformer/dbt/{target,logs}

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from tests.integration.chart.rendered import CHART, SHAPES, Refused, environment, of_kind, pods, render
 
+from pageviews_core import __version__
+
 
 @pytest.fixture(scope="module", params=SHAPES)
 def shape(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
@@ -82,7 +84,7 @@ def test_nudging_adds_one_verb_and_the_policy_that_confines_it() -> None:
     assert binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
     text = json.dumps(policy)
     for job in ("ingestor", "transformer"):
-        assert f"pageviews-{job}:0.1.0" in text
+        assert f"pageviews-{job}:{__version__}" in text
         assert f"pv-wikipedia-pageviews-{job}" in text
     assert environment(pods(objects)["Deployment/pv-wikipedia-pageviews-status-api"])["PAGEVIEWS_NUDGE"] == "true"
 

@@ -37,6 +37,7 @@ def test_a_restated_hour_is_generation_two_at_every_stage(open_pipeline: OpenPip
     # The first file is kept beside the second, and both landings.
     assert len(pipeline.keys(f"raw/pageviews/{first.path}/")) == 2
     assert len(pipeline.keys(f"landing/pageviews/{first.path}/")) == 2
+    assert len(pipeline.keys(keys.DBT_DOCS)) == 1  # the project is the same in both runs
     tables = pipeline.tables()
     assert pipeline.ingest().code == pipeline.transform().code == 0
     assert pipeline.tables() == tables

@@ -166,6 +166,21 @@ def test_the_grid_is_walked_with_the_keyboard(site: Site, visitor: Page) -> None
     assert f"{site.failed.started_at:%H}:00 UTC, failed" in name
 
 
+def test_dbts_documentation_runs_in_an_origin_of_its_own_and_loads_nothing(site: Site, browser: Browser) -> None:
+    context = browser.new_context()
+    page, asked, said = context.new_page(), [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(f"{site.service.url}/assets/fct_wikipedia_pageviews")
+    page.get_by_role("link", name="In dbt's own documentation").click()
+    expect(page.locator("body")).to_contain_text("fct_wikipedia_pageviews")
+    expect(page.locator("body")).to_contain_text("view_count")
+    assert page.evaluate("window.origin") == "null"
+    assert {url.split("/")[2] for url in asked if not url.startswith("data:")} == {site.service.url.split("/")[2]}
+    assert not said
+    context.close()
+
+
 @pytest.mark.parametrize(
     "address", [*ADDRESSES, "{hour}", "{day}", "{run}", "{log}", "{article}", "{asset}", "/nowhere"]
 )

@@ -22,6 +22,7 @@ SCHEDULES = "control/schedules.json"
 RECHECKS = "control/rechecks.json"
 HOUSEKEEPING = "control/housekeeping.json"
 PUBLISHED_INDEX = "published/index.json"
+DBT_DOCS = "docs/dbt/"
 CHANGES = "changes/"
 OPEN_REQUESTS = "requests/open/"
 CLOSED_REQUESTS = "requests/closed/"
@@ -158,6 +159,11 @@ def audit(entry_id: str) -> str:
 def end(at: datetime, end_id: str) -> str:
     """`end_id` is the uid that the platform gave the pod, so each is written once, by whoever sees it first."""
     return f"{ENDS}{at:%Y/%m/%d}/{end_id}.json"
+
+
+def dbt_docs(digest: str) -> str:
+    """One for each state of the dbt project."""
+    return f"{DBT_DOCS}{digest}.html.gz"
 
 
 def notification(cause: str) -> str:

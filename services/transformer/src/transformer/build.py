@@ -23,6 +23,7 @@ from pageviews_core.records.marker import IngestedMarker, TransformedMarker
 from pageviews_core.records.run import HourOutcome, HourOutcomeName
 from transformer.artifacts import keep_artifacts
 from transformer.child import raised, run_child
+from transformer.dbt_docs import keep_docs
 from transformer.protocol import Batch, BatchHour, BatchResult, Retirement
 
 _ATTEMPTS = 20
@@ -153,6 +154,7 @@ class Builder:
             )
         if batch.hours:
             keep_artifacts(self.session, folder / "target", self._children)
+            keep_docs(self.session, folder / "target")
         return result
 
     def _settle(self, markers: Iterable[IngestedMarker], leases: dict[Hour, Lease], result: BatchResult) -> None:

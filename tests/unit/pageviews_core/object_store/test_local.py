@@ -205,3 +205,12 @@ def test_a_file_in_the_stores_place_cannot_be_listed(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="is a file"):
         list(LocalObjectStore(tmp_path / "file").list(""))
+
+
+def test_its_room_is_that_of_its_disk_once_there_is_one(tmp_path: Path) -> None:
+    store = LocalObjectStore(tmp_path / "objects")
+    assert store.room() is None
+    store.put("a", b"1")
+    room = store.room()
+    assert room is not None
+    assert 0 < room.free <= room.total

@@ -131,9 +131,12 @@ class LocalObjectStore:
     def remarks(self) -> Sequence[str]:
         return []
 
-    def room(self) -> Room:
-        with self._explained("."):
-            found = os.statvfs(self._root)
+    def room(self) -> Room | None:
+        try:
+            with self._explained("."):
+                found = os.statvfs(self._root)
+        except FileNotFoundError:  # nothing was written yet
+            return None
         return Room(free=found.f_bavail * found.f_frsize, total=found.f_blocks * found.f_frsize)
 
     def _path(self, key: str) -> Path:

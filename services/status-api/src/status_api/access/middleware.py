@@ -20,12 +20,19 @@ PROBES = ("/livez", "/readyz", "/metrics")
 OPEN = (*PROBES, "/version", "/sign-in", "/static/")
 """Asked for without a token even where looking needs one."""
 DOCS = "/api/v1/docs"
+DBT_DOCS = "/docs/dbt"
 
 _POLICY = (
     "default-src 'none'; style-src 'self'{style}; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _DOCS_POLICY = _POLICY.format(style=" 'unsafe-inline'")
+# dbt's page is a whole application in one file: it may run its scripts, in an origin of its own that holds no session
+# and reaches nothing, this service included.
+_DBT_DOCS_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src data:; font-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -100,7 +107,9 @@ class Guard:
     def _add_headers(self, scope: Scope, headers: MutableHeaders) -> None:
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
-        headers.setdefault("Content-Security-Policy", _DOCS_POLICY if scope["path"].startswith(DOCS) else self._policy)
+        policies = ((DOCS, _DOCS_POLICY), (DBT_DOCS, _DBT_DOCS_POLICY))
+        policy = next((policy for path, policy in policies if scope["path"].startswith(path)), self._policy)
+        headers.setdefault("Content-Security-Policy", policy)
         headers.setdefault("Cache-Control", "no-store")
         visitor = scope["state"].get("new_visitor")
         if visitor:

@@ -7,11 +7,11 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from status_api.pages import about, actions, assets, hours, insights, measures, overview, runs, work
+from status_api.pages import about, actions, assets, dbt_docs, hours, insights, measures, overview, runs, work
 from status_api.pages.render import STATIC
 
 routers: tuple[APIRouter, ...] = tuple(
-    module.router for module in (overview, hours, runs, assets, work, measures, insights, about, actions)
+    module.router for module in (overview, hours, runs, assets, dbt_docs, work, measures, insights, about, actions)
 )
 
 

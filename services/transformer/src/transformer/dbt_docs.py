@@ -1,0 +1,54 @@
+"""dbt's own documentation of the project: one HTML file that needs nothing else, for the status service to serve.
+
+It is what `dbt docs generate --static --empty-catalog` makes: the types of columns come from the project, so that no
+question to the warehouse is needed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pageviews_core import keys
+from pageviews_core.job.session import Session
+from pageviews_core.object_store.base import ObjectNotFound
+
+_MANIFEST, _CATALOG = '"MANIFEST.JSON INLINE DATA"', '"CATALOG.JSON INLINE DATA"'
+_EMPTY_CATALOG = json.dumps({"metadata": {}, "nodes": {}, "sources": {}, "errors": None})
+_CHANGES_WITH_EACH_RUN = {"metadata", "created_at", "compiled", "compiled_code", "compiled_path", "build_path",
+                          "extra_ctes", "extra_ctes_injected", "relation_name"}  # fmt: skip
+
+
+def keep_docs(session: Session, target: Path) -> None:
+    """Stores the page of the manifest in dbt's target folder, where the project has changed since the last one."""
+    manifest = target / "manifest.json"
+    if not manifest.exists():
+        return
+    text = manifest.read_text()
+    key = keys.dbt_docs(_digest(json.loads(text)))
+    try:
+        session.store.head(key)
+    except ObjectNotFound:
+        session.store.put(key, gzip.compress(docs_page(text).encode(), mtime=0))
+
+
+def docs_page(manifest: str) -> str:
+    """The page with the manifest within it."""
+    page = files("dbt.task.docs").joinpath("index.html").read_text(encoding="utf-8")
+    # In a script: only what would end it must not stand there as it is.
+    return page.replace(_MANIFEST, manifest.replace("</", "<\\/"), 1).replace(_CATALOG, _EMPTY_CATALOG, 1)
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(_lasting(manifest), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _lasting(value: Any) -> Any:
+    """Without what differs between two runs of the same project."""
+    if isinstance(value, dict):
+        return {key: _lasting(each) for key, each in value.items() if key not in _CHANGES_WITH_EACH_RUN}
+    return [_lasting(each) for each in value] if isinstance(value, list) else value

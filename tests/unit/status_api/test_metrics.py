@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, Request, Response
@@ -14,6 +16,8 @@ from tests.unit.status_api.memory_index import MemoryIndex
 from tests.unit.status_api.pipeline_state import fill
 
 from pageviews_core import __version__
+from pageviews_core.object_store.local import LocalObjectStore
+from pageviews_core.records.published import AccessTraffic, ProjectTraffic, Traffic
 from status_api.index.index import Filling, StoreHealth
 from status_api.metrics import KEPT_SECONDS, Metrics, router
 from status_api.settings import StatusSettings
@@ -288,3 +292,68 @@ def test_a_scraper_that_asks_for_openmetrics_gets_it(scraped: _Scraped) -> None:
     body, media_type = scraped.metrics.exposition("application/openmetrics-text; version=1.0.0; charset=utf-8")
     assert media_type.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
+
+
+def test_failed_runs_in_a_row_are_those_since_the_last_good_one(empty: _Scraped) -> None:
+    for number, (job, state) in enumerate(
+        [("ingestor", "failed"), ("ingestor", "succeeded"), ("ingestor", "failed"), ("ingestor", "lost"),
+         ("ingestor", "stopped"), ("ingestor", "running"), ("transformer", "failed"), ("transformer", "succeeded")]
+    ):  # fmt: skip
+        empty.index.add(
+            "runs", id=f"01JD4Q2Z5V000000000000000{number}", job=job, trigger="schedule", state=state,
+            started_at="2026-11-20T09:00:00Z", hour_count=0, failed_hours=0, rows=0, bytes=0, peak_memory=0,
+            steps="{}", host="h", version="1",
+        )  # fmt: skip
+    assert empty.samples()["pageviews_failed_runs_in_a_row"] == {"ingestor": 2, "transformer": 0}
+
+
+def test_a_tick_that_did_not_come_is_a_missed_schedule_unless_it_is_suspended(empty: _Scraped) -> None:
+    for job in ("ingestor", "transformer"):
+        empty.index.add("ticks", job=job, at="2026-11-20T08:00:00Z", outcome="idle", owed=0, seconds=0.1, version="1")
+    empty.index.add("suspended", job="transformer")
+    samples = empty.samples()
+    assert samples["pageviews_schedule_missed"] == {"ingestor": 1, "transformer": 0}
+    assert samples["pageviews_schedule_suspended"] == {"ingestor": 0, "transformer": 1}
+
+
+def test_restated_hours_are_those_past_their_first_generation(empty: _Scraped) -> None:
+    for hour, generation in (("2026-11-20T05", 1), ("2026-11-20T06", 2), ("2026-11-20T07", 3)):
+        empty.index.add("hours", hour=hour, state="complete", ingested_generation=generation)
+    assert empty.samples()["pageviews_restated_hours"] == {"": 2}
+
+
+def test_the_room_of_a_folder_is_told_and_s3s_is_not(empty: _Scraped, tmp_path: Path) -> None:
+    assert "pageviews_store_free_bytes" not in empty.samples()
+    folder = LocalObjectStore(tmp_path)
+    told = Metrics(View(empty.index, folder, empty.clock, StatusSettings(), no_scheduler())).exposition("")[0].decode()
+    assert "pageviews_store_free_bytes " in told
+    assert "pageviews_store_size_bytes " in told
+
+
+def test_traffic_names_the_largest_projects_and_adds_up_the_others(empty: _Scraped) -> None:
+    def access(*newest: int) -> tuple[AccessTraffic, ...]:
+        names = ("desktop", "mobile")
+        return tuple(
+            AccessTraffic(access=name, hours=(None, count), days=()) for name, count in zip(names, newest, strict=True)
+        )
+
+    projects = tuple(ProjectTraffic(project=f"p{number}", access=access(number, 1)) for number in range(30, 5, -1))
+    record = Traffic(projects=projects, other=access(1_000, 2_000), definition_changes=())
+    body = record.encode()
+    empty.store.put("published/traffic/1.json", body)
+    digest = hashlib.sha256(body).hexdigest()
+    empty.index.add("published", name="traffic", key="published/traffic/1.json", sha256=digest, bytes=len(body))
+    views = empty.samples()["pageviews_newest_published_hour_views"]
+    assert len(views) == 2 * (20 + 1)
+    assert views["desktop/p30"] == 30
+    assert views["desktop/other"] == 1_000 + sum(range(6, 11))
+    assert sum(views.values()) == 3_000 + sum(range(6, 31)) + 25
+
+
+def test_posts_to_the_webhook_are_counted_where_there_is_one(empty: _Scraped) -> None:
+    assert "pageviews_notification_posts_total" not in empty.samples()
+    settings = StatusSettings(webhook_url="http://127.0.0.1:1/")
+    view = View(empty.index, empty.store, empty.clock, settings, no_scheduler())
+    view.notifications["dropped"] += 1
+    told = Metrics(view).exposition("")[0].decode()
+    assert 'pageviews_notification_posts_total{outcome="dropped"} 1.0' in told

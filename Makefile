@@ -62,6 +62,7 @@ lint: install ## Style, types, the direction of imports, SQL
 	@$(BIN)/python -m tests.tools.write_settings --check
 	@$(BIN)/python -m tests.tools.write_chart --check
 	@$(BIN)/python -m tests.tools.write_dashboards --check
+	@$(BIN)/python -m tests.tools.write_reference --check
 
 .PHONY: check
 check: lint lock-check k8s-check test ## What CI runs, but for the cluster
@@ -79,6 +80,7 @@ docs: install ## Write the generated documentation anew
 	@$(BIN)/python -m tests.tools.write_settings
 	@$(BIN)/python -m tests.tools.write_chart
 	@$(BIN)/python -m tests.tools.write_dashboards
+	@$(BIN)/python -m tests.tools.write_reference
 
 .PHONY: images
 images: ## Build the three container images (needs Docker); REGISTRY=registry.example.org/team/ to name them for one

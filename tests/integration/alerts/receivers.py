@@ -65,10 +65,11 @@ def receivers() -> Iterator[Received]:
                 if verb == b"QUIT":
                     return
 
-    with (
-        ThreadingHTTPServer(("127.0.0.1", 0), Http) as http,
-        socketserver.ThreadingTCPServer(("127.0.0.1", 0), Smtp) as smtp,
-    ):
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            pass  # a client that keeps its connection, and ends
+
+    with Quiet(("127.0.0.1", 0), Http) as http, socketserver.ThreadingTCPServer(("127.0.0.1", 0), Smtp) as smtp:
         received.http = f"http://127.0.0.1:{http.server_address[1]}"
         received.smtp = f"127.0.0.1:{smtp.server_address[1]}"
         for server in (http, smtp):

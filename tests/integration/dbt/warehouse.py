@@ -31,12 +31,14 @@ class DbtResult:
         return "\n".join([self.error or "", *(node["message"] for node in self.nodes.values())])
 
 
-def run_dbt(manifest: Path, folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> DbtResult:
+def run_dbt(
+    manifest: Path, folder: Path, arguments: Sequence[str], environment: Mapping[str, str], project: Path = PROJECT
+) -> DbtResult:
     """dbt with `arguments` in a child process; its target and logs are kept in `folder`."""
     completed = subprocess.run(
         [
             *(sys.executable, str(CHILD), str(manifest), *arguments),
-            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+            *("--project-dir", str(project), "--profiles-dir", str(project)),
             *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
         ],
         env={**os.environ, "DO_NOT_TRACK": "1", **environment},
@@ -53,6 +55,7 @@ class Warehouse:
     manifest: Path
     generations: dict[str, int] = field(default_factory=dict)
     fence: int = 0
+    project: Path = PROJECT
 
     @property
     def path(self) -> Path:
@@ -108,7 +111,7 @@ class Warehouse:
             "PAGEVIEWS_DUCKDB_TEMP_DIRECTORY": str(self.folder / "temp"),
             **environment,
         }
-        return run_dbt(self.manifest, self.folder, [*arguments, *options], environment)
+        return run_dbt(self.manifest, self.folder, [*arguments, *options], environment, self.project)
 
     def build(self, *hours: str, variables: Mapping[str, Any] | None = None, **environment: str) -> DbtResult:
         """The batch of `hours`, in their newest generations, as production runs it."""

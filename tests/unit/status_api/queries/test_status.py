@@ -43,8 +43,18 @@ def test_schedules_that_are_off_or_do_not_tick(filled: Filled) -> None:
     filled.complete(*hour_range(filled.first, NEWEST + 1))
     set_suspended(filled.view, "ingestor", True, OPERATOR)
     filled.clock.advance(1800)
-    causes = {problem.cause: problem.severity for problem in read_status(filled.view).problems}
+    status = read_status(filled.view)
+    causes = {problem.cause: problem.severity for problem in status.problems}
     assert causes == {"schedule_suspended:ingestor": "warning", "tick_missed:transformer": "error"}
+    assert status.sentence.endswith("; no hour needs you, but 2 other things do.")
+
+
+def test_the_sentence_counts_hours_and_what_is_no_hours(filled: Filled) -> None:
+    filled.complete(*hour_range(filled.first, NEWEST))
+    set_suspended(filled.view, "ingestor", True, OPERATOR)
+    assert read_status(filled.view).sentence.endswith("; no hour needs you, but 1 other thing does.")
+    filled.fail(NEWEST)
+    assert "of 8 hours and 1 other thing need you" in read_status(filled.view).sentence
 
 
 def test_a_lost_run_and_an_unreadable_object(filled: Filled) -> None:

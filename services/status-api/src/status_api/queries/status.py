@@ -73,12 +73,13 @@ def _status(view: View) -> Status:
     schedules = read_schedules(view)
     problems = tuple(find_problems(view, schedules))
     attention = len({hour for problem in problems for hour in problem.hours})
+    others = sum(not problem.hours for problem in problems)
     expected, filling, store = sum(states.values()), view.index.filling, view.index.store
     failing = [problem.since for problem in problems if problem.severity == "error" and problem.since]
     health = _health(view, problems, known=bool(expected), normal=normal)
     return Status(
         health=health,
-        sentence=_sentence(view, newest, lag, normal=normal, attention=attention, expected=expected),
+        sentence=_sentence(view, newest, lag, normal=normal, attention=attention, expected=expected, others=others),
         newest_complete_hour=newest,
         lag_seconds=lag,
         lag_is_normal=normal,
@@ -111,7 +112,9 @@ def duration(seconds: float) -> str:
     return f"{days} d {hours_left} h" if days else f"{hours} h {minutes} min"
 
 
-def _sentence(view: View, newest: Hour | None, lag: int | None, *, normal: bool, attention: int, expected: int) -> str:
+def _sentence(
+    view: View, newest: Hour | None, lag: int | None, *, normal: bool, attention: int, expected: int, others: int
+) -> str:
     if not view.index.store.up:
         return "The object store cannot be read: what stands here is what was known before."
     if newest is None or lag is None:
@@ -121,8 +124,18 @@ def _sentence(view: View, newest: Hour | None, lag: int | None, *, normal: bool,
     judged = "normal" if normal else "later than usual"
     end = newest.ended_at
     day = "" if end.date() == view.now().date() else f"{end.day} {end:%b} "
-    needs = "nothing needs you" if not attention else f"{attention:,} of {expected:,} hours need you"
+    needs = _needs(attention, expected, others)
     return f"Data complete to {day}{end:%H:%M} UTC, {duration(lag)} behind ({judged}); {needs}."
+
+
+def _needs(hours: int, expected: int, others: int) -> str:
+    """`others`: problems that are no hour's, such as a suspended schedule."""
+    more = f"{others} other {'thing' if others == 1 else 'things'}"
+    if hours:
+        return f"{hours:,} of {expected:,} hours{f' and {more}' if others else ''} need you"
+    if others:
+        return f"no hour needs you, but {more} {'does' if others == 1 else 'do'}"
+    return "nothing needs you"
 
 
 def _health(

@@ -156,6 +156,20 @@ def test_a_failure_that_nobody_was_told_of_has_no_end_to_tell() -> None:
     assert not list(replicas.store.list(keys.NOTIFICATIONS))
 
 
+def test_a_problem_that_comes_back_while_its_end_is_not_taken_is_told_anew() -> None:
+    replicas = Replicas(2)
+    replicas.fail()
+    replicas.pass_time(timedelta(minutes=20))
+    replicas.heal()
+    replicas.receiver.broken = True
+    replicas.pass_time(timedelta(minutes=20))
+    replicas.fail()
+    replicas.receiver.broken = False
+    replicas.pass_time(timedelta(hours=1))
+    assert replicas.receiver.told == [("failed:SourceCorrupt", "firing")] * 2
+    assert len({message.id for message in replicas.receiver.messages}) == 2
+
+
 def test_a_store_that_is_down_is_told_without_it() -> None:
     replicas = Replicas(1)
     replicas.index.store = StoreHealth(up=False, error="gone", seen_at=None)

@@ -124,11 +124,11 @@ class Notifier:
         self._send(record, etag, problem, now)
 
     def _send_again(self, record: Notification, etag: str, problem: Problem, now: datetime) -> None:
-        if record.state == "resolving":  # it came back while its end was being told
-            record = record.model_copy(update={"state": "told"})
-            self._swap(record, etag)
-        elif record.state == "firing" and now - record.claimed_at >= TAKEN_OVER_AFTER:
-            self._claim_and_send(record, etag, "firing", problem, now)
+        if record.state == "told" or now - record.claimed_at < TAKEN_OVER_AFTER:
+            return
+        if record.state == "resolving":  # it came back, and its end may or may not have been told
+            record = record.model_copy(update={"id": str(ULID.from_datetime(now)), "attempts": 0})
+        self._claim_and_send(record, etag, "firing", problem, now)
 
     def _end(self, record: Notification, etag: str, now: datetime) -> None:
         if record.state == "firing" and now - record.claimed_at >= TAKEN_OVER_AFTER:

@@ -107,7 +107,7 @@ OPERATIONS = (
            "short", "/quality", (one(f"{_HOUR}_rejected_lines"), "{{release}} rejected lines"),
            (one(f"{_HOUR}_differing_domains"), "{{release}} differing domains"),
            (one("pageviews_hour_warnings"), "{{release}} hours: {{warning}}"),
-           (one("pageviews_restated_hours"), "{{release}} hours restated")),
+           (one("pageviews_hour_restatements"), "{{release}} hours restated")),
     course("Lateness of the source", "From the end of the newest complete hour until it was ingested.", "s", "/trends",
            (one("pageviews_source_lateness_seconds"), "{{release}}")),
     course("Peak memory", "Of the newest run that ended; compare it with the limits.", "bytes", "/trends",

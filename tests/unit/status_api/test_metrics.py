@@ -319,7 +319,7 @@ def test_a_tick_that_did_not_come_is_a_missed_schedule_unless_it_is_suspended(em
 def test_restated_hours_are_those_past_their_first_generation(empty: _Scraped) -> None:
     for hour, generation in (("2026-11-20T05", 1), ("2026-11-20T06", 2), ("2026-11-20T07", 3)):
         empty.index.add("hours", hour=hour, state="complete", ingested_generation=generation)
-    assert empty.samples()["pageviews_restated_hours"] == {"": 2}
+    assert empty.samples()["pageviews_hour_restatements"] == {"": 2}
 
 
 def test_the_room_of_a_folder_is_told_and_s3s_is_not(empty: _Scraped, tmp_path: Path) -> None:

@@ -129,7 +129,9 @@ def _hours(view: View, meta: Mapping[str, str]) -> Iterator[Metric]:
         {row["warning"]: row["count"] for row in view.index.rows("select warning, count from hour_warnings")},
     )
     [row] = view.index.rows("select count(*) as count from hours where ingested_generation > 1")
-    yield _one("pageviews_restated_hours", "Hours that the source served anew after they were loaded.", row["count"])
+    yield _one(
+        "pageviews_hour_restatements", "Hours of data that the source served anew after they were loaded.", row["count"]
+    )
     now = view.now()
     if newest := meta.get("newest_complete_hour"):
         yield _one(

@@ -175,6 +175,7 @@ def test_dbts_documentation_runs_in_an_origin_of_its_own_and_loads_nothing(site:
     page.get_by_role("link", name="In dbt's own documentation").click()
     expect(page.locator("body")).to_contain_text("fct_wikipedia_pageviews")
     expect(page.locator("body")).to_contain_text("view_count")
+    expect(page.locator("body")).to_contain_text("bigint")  # the contract's type
     assert page.evaluate("window.origin") == "null"
     assert {url.split("/")[2] for url in asked if not url.startswith("data:")} == {site.service.url.split("/")[2]}
     assert not said

@@ -1,7 +1,7 @@
 """dbt's own documentation of the project: one HTML file that needs nothing else, for the status service to serve.
 
-It is what `dbt docs generate --static --empty-catalog` makes: the types of columns come from the project, so that no
-question to the warehouse is needed.
+It is what `dbt docs generate --static` makes, but for the catalog: columns and their types are those of the project's
+contracts, which are enforced, so that no question to the warehouse is needed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from pageviews_core.job.session import Session
 from pageviews_core.object_store.base import ObjectNotFound
 
 _MANIFEST, _CATALOG = '"MANIFEST.JSON INLINE DATA"', '"CATALOG.JSON INLINE DATA"'
-_EMPTY_CATALOG = json.dumps({"metadata": {}, "nodes": {}, "sources": {}, "errors": None})
 _CHANGES_WITH_EACH_RUN = {"metadata", "created_at", "compiled", "compiled_code", "compiled_path", "build_path",
                           "extra_ctes", "extra_ctes_injected", "relation_name"}  # fmt: skip
 
@@ -38,9 +37,41 @@ def keep_docs(session: Session, target: Path) -> None:
 
 def docs_page(manifest: str) -> str:
     """The page with the manifest within it."""
+    catalog = json.dumps(_catalog(json.loads(manifest)))
     page = files("dbt.task.docs").joinpath("index.html").read_text(encoding="utf-8")
     # In a script: only what would end it must not stand there as it is.
-    return page.replace(_MANIFEST, manifest.replace("</", "<\\/"), 1).replace(_CATALOG, _EMPTY_CATALOG, 1)
+    for place, content in ((_MANIFEST, manifest), (_CATALOG, catalog)):
+        page = page.replace(place, content.replace("</", "<\\/"), 1)
+    return page
+
+
+def _catalog(manifest: dict[str, Any]) -> dict[str, Any]:
+    def described(nodes: dict[str, Any]) -> dict[str, Any]:
+        return {
+            unique_id: {
+                "unique_id": unique_id,
+                "metadata": {
+                    "type": node.get("config", {}).get("materialized") or "table",
+                    "database": node.get("database"),
+                    "schema": node["schema"],
+                    "name": node["name"],
+                    "comment": None,
+                    "owner": None,
+                },
+                "columns": {
+                    column["name"]: {
+                        "name": column["name"], "type": column.get("data_type") or "", "index": index, "comment": None
+                    }
+                    for index, column in enumerate(node["columns"].values(), 1)
+                },
+                "stats": {},
+            }
+            for unique_id, node in nodes.items()
+            if node["columns"]
+        }  # fmt: skip
+
+    nodes, sources = described(manifest.get("nodes", {})), described(manifest.get("sources", {}))
+    return {"metadata": {}, "nodes": nodes, "sources": sources, "errors": None}
 
 
 def _digest(manifest: dict[str, Any]) -> str:

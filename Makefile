@@ -63,6 +63,7 @@ lint: install ## Style, types, the direction of imports, SQL
 	@$(BIN)/python -m tests.tools.write_chart --check
 	@$(BIN)/python -m tests.tools.write_dashboards --check
 	@$(BIN)/python -m tests.tools.write_reference --check
+	@$(BIN)/python -m tests.tools.write_column_lineage --check
 
 .PHONY: check
 check: lint lock-check k8s-check test ## What CI runs, but for the cluster
@@ -81,6 +82,7 @@ docs: install ## Write the generated documentation anew
 	@$(BIN)/python -m tests.tools.write_chart
 	@$(BIN)/python -m tests.tools.write_dashboards
 	@$(BIN)/python -m tests.tools.write_reference
+	@$(BIN)/python -m tests.tools.write_column_lineage
 
 .PHONY: images
 images: ## Build the three container images (needs Docker); REGISTRY=registry.example.org/team/ to name them for one

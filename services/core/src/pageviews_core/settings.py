@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -24,7 +24,7 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|h|d)", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=10_000)
 """So that no time reckoned with it leaves the calendar."""
-_SECRET = re.compile("SECRET|PASSWORD|PASSPHRASE|TOKEN|PRIVATE_KEY|SESSION_KEY|SIGN_IN|WEBHOOK_URL")
+_SECRET = re.compile("SECRET|PASSWORD|PASSPHRASE|TOKEN|PRIVATE_KEY|SESSION_KEY|API_KEY|SIGN_IN|WEBHOOK_URL")
 _CREDENTIALS = re.compile(r"//[^/@]*@")
 """In a URL."""
 
@@ -130,6 +130,26 @@ class JobSettings(CoreSettings):
     )
     scratch_dir: Path | None = Field(None, description="For temporary files. Default: `scratch` in LOCAL_DATA_DIR")
     cron: str = Field("", description="When `watch` ticks (UTC). Default: the job's own")
+    lineage_url: str = Field(
+        "",
+        validation_alias=AliasChoices("OPENLINEAGE_URL"),
+        description="Told of lineage: `http://host:port`, `file:///folder/events.jsonl` or `console:`. Default: nobody",
+    )
+    lineage_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("OPENLINEAGE_API_KEY"), description="For that receiver, as bearer"
+    )
+    lineage_namespace: str = Field(
+        "wikipedia-pageviews",
+        min_length=1,
+        validation_alias=AliasChoices("OPENLINEAGE_NAMESPACE"),
+        description="Of the jobs in lineage",
+    )
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://[^/@?#]+(/[^?#]*)?)?$",
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="Collector of traces (OTLP over HTTP), such as `http://127.0.0.1:4318`. Default: none",
+    )
 
     def warehouse_file(self) -> Path:
         return (self.duckdb_path or self.local_data_dir / "warehouse.duckdb").absolute()

@@ -170,7 +170,8 @@ class Attempts:
             self._begin(unit)
             before = picture.failures.get(hour)
             known = read_ingested(session.journal, hour, generation) if generation else None
-            outcome, source = self._ingest.hour(hour, lease, known=known, attempt=before.attempt + 1 if before else 1)
+            taken = self._ingest.hour(hour, lease, known=known, attempt=before.attempt + 1 if before else 1)
+            outcome, source = taken.outcome, taken.source
             if outcome.outcome == "not_published":  # it was withdrawn since we asked
                 return self._unpublished(unit, picture)
             if source is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,9 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import structlog
+from opentelemetry import trace
 
 from ingestor.control_totals import compare, unavailable
 from ingestor.read_ahead import ReadAhead
+from ingestor.telling import Telling
 from ingestor.wikimedia import DownloadCorrupt, Downloaded, DumpsClient, NotModified, NotPublished
 from pageviews_core import __version__, keys
 from pageviews_core.decoding.decode import Decoded, decode
@@ -28,6 +29,7 @@ from pageviews_core.lease import Lease
 from pageviews_core.object_store.base import ObjectExists
 from pageviews_core.records.marker import ControlTotals, HourObjects, IngestedMarker, LineCounts, SourceFile
 from pageviews_core.records.run import HourOutcome
+from pageviews_core.tracing import traceparent
 from pageviews_core.warehouse.base import HourLoad, Warehouse
 from pageviews_core.watermark import Watermark
 
@@ -43,6 +45,8 @@ class Taken(NamedTuple):
 
     outcome: HourOutcome
     source: SourceFile | None
+    marker: IngestedMarker | None = None
+    """Where it was taken in."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Ingest:
     client: DumpsClient
     read_ahead: ReadAhead
     warehouse: Warehouse
+    telling: Telling
     scratch: Path
     max_rejected_share: float
     engine_memory: int
@@ -66,6 +71,14 @@ class Ingest:
         `known` is the newest marker there is; `only_if_changed` leaves an hour alone whose file is still the same.
         Raises the errors of every part; only the lease's holder gets through to the load and the marker.
         """
+        with self.telling.hour(hour, attempt) as tell:
+            taken = self._hour(hour, lease, known, attempt, only_if_changed=only_if_changed)
+            tell(taken.marker)
+        return taken
+
+    def _hour(
+        self, hour: Hour, lease: Lease, known: IngestedMarker | None, attempt: int, *, only_if_changed: bool
+    ) -> Taken:
         run, started_at = self.session.run, self.session.clock.now()
         source = known.source if known and only_if_changed else None
         with self._folder(hour) as folder:
@@ -144,7 +157,7 @@ class Ingest:
             attempt=attempt,
             started_at=started_at,
             finished_at=session.clock.now(),
-            traceparent=f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
+            traceparent=traceparent(trace.get_current_span()),
             version=__version__,
             cost=loaded.cost,
         )
@@ -159,7 +172,7 @@ class Ingest:
             views=decoded.views,
             detail=None if loaded.outcome == "loaded" else loaded.outcome,
         )
-        return Taken(outcome, marker.source)
+        return Taken(outcome, marker.source, marker)
 
     def _download(self, hour: Hour, to: Path, source: SourceFile | None) -> Downloaded | NotModified | NotPublished:
         if source is None and (ahead := self.read_ahead.take(hour, to)):

@@ -178,13 +178,16 @@ class IngestorProgram:
         )
 
     def _open_ingest(self, session: Session, client: DumpsClient, ahead: ReadAhead) -> Ingest:
-        from ingestor.ingest import Ingest  # loads the engine, which a tick with nothing to do need not wait for
+        # It loads the engine, which a tick with nothing to do need not wait for.
+        from ingestor.ingest import Ingest
+        from ingestor.telling import Telling
 
         return Ingest(
             session=session,
             client=client,
             read_ahead=ahead,
             warehouse=open_warehouse(self._settings, self._clock, engine_memory=self._memory),
+            telling=Telling(session, self._settings, client.base_url),
             scratch=self._scratch(session),
             max_rejected_share=self._settings.max_rejected_share,
             engine_memory=self._memory,

@@ -29,6 +29,7 @@ from transformer.input_rows import Input
 from transformer.landed import Landed
 from transformer.protocol import Batch, BatchError, BatchResult
 from transformer.reconcile import reconcile
+from transformer.row_counts import rows_of_hours
 from transformer.settings import TransformerSettings
 
 _PROCESS_MEMORY = 400 * 1024**2
@@ -79,8 +80,10 @@ def _built(
     except Overtaken as exc:  # what dbt has half opened by then is closed for certain only by the end of this process
         return BatchResult(overtaken=str(exc))
     facts = reconcile(warehouse, settings.warehouse_schema, ready.hours)
+    hours = [item.hour for item in ready.hours]
     return BatchResult(
         superseded=ready.superseded,
+        table_rows=rows_of_hours(warehouse, built.hourly_tables, hours) if settings.lineage_url else {},
         failed=ready.failed | facts.failed,
         built=facts.built,
         invocation_id=built.invocation_id,

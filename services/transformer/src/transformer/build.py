@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
+from opentelemetry import trace
 
 from pageviews_core import __version__, keys
 from pageviews_core.errors import HourError, LeaseLost, PageviewsError, WarehouseUnavailable
@@ -24,7 +25,10 @@ from pageviews_core.records.run import HourOutcome, HourOutcomeName
 from transformer.artifacts import keep_artifacts
 from transformer.child import raised, run_child
 from transformer.dbt_docs import keep_docs
+from transformer.model_lineage import ModelLineage
+from transformer.node_runs import read_invocation
 from transformer.protocol import Batch, BatchHour, BatchResult, Retirement
+from transformer.traces import HourSpans, hour_spans, trace_nodes
 
 _ATTEMPTS = 20
 """At getting into the warehouse: dbt does not wait for its file, as the look before it does."""
@@ -40,10 +44,13 @@ class Builder:
     scratch: Path
     failures: dict[Hour, FailureKey]
     retry_after: timedelta
+    model_lineage: ModelLineage | None
+    """None where nobody is told."""
     done: set[Hour] = field(default_factory=set)
     failed: dict[Hour, PageviewsError] = field(default_factory=dict)
     published: bool = False
     _children: int = 0
+    _spans: HourSpans = field(default_factory=lambda: HourSpans({}))
 
     def build(
         self,
@@ -64,6 +71,7 @@ class Builder:
             if not taken:
                 return
             self.session.begin()
+            self._spans = stack.enter_context(hour_spans(self.session.run, taken))
             result = self._run(taken, leases, models, publish=publish)
             if result.error is None:
                 self._settle(taken, leases, result)
@@ -137,7 +145,7 @@ class Builder:
             models=tuple(models),
             publish=publish,
         )
-        with self.session.run.step("dbt", *hours):
+        with self._spans.building(hours), self.session.run.step("dbt", *hours):
             return self._child(batch)
 
     def _child(self, batch: Batch) -> BatchResult:
@@ -155,7 +163,23 @@ class Builder:
         if batch.hours:
             keep_artifacts(self.session, folder / "target", self._children)
             keep_docs(self.session, folder / "target")
+            self._tell(folder / "target", batch, result)
         return result
+
+    def _tell(self, target: Path, batch: Batch, result: BatchResult) -> None:
+        """Whoever wants to know what dbt did, of what it left in its target folder."""
+        traced = trace.get_current_span().is_recording()
+        if self.model_lineage is None and not traced:
+            return
+        try:
+            invocation = read_invocation(target)
+            if invocation is None:
+                return
+            trace_nodes(invocation)
+            if self.model_lineage:
+                self.model_lineage.tell(invocation, [item.hour for item in batch.hours], result.table_rows)
+        except (OSError, ValueError, LookupError) as exc:  # no reason to fail hours that are built
+            log.warning("models_not_told", error_type=type(exc).__name__, error=str(exc))
 
     def _settle(self, markers: Iterable[IngestedMarker], leases: dict[Hour, Lease], result: BatchResult) -> None:
         self.published |= result.published
@@ -183,7 +207,7 @@ class Builder:
             run_id=run.id,
             started_at=run.started_at,
             finished_at=self.session.clock.now(),
-            traceparent=marker.traceparent,
+            traceparent=self._spans.traceparent(marker),
             version=__version__,
             cost=result.cost,
         )
@@ -202,6 +226,7 @@ class Builder:
 
     def _fail(self, hour: Hour, error: PageviewsError) -> None:
         self.failed[hour] = error
+        self._spans.failed(hour, error)
         Failures(self.session.journal, "transformed").add(
             hour,
             "failed",

@@ -17,7 +17,9 @@ from pageviews_core.errors import LeaseLost, StoreUnavailable, TransformFailed
 from pageviews_core.records.marker import NodeResult
 from transformer.dbt_environment import dbt_environment
 from transformer.dbt_manifest import prepared_manifest
+from transformer.node_runs import FAILED
 from transformer.protocol import BatchHour
+from transformer.row_counts import HOUR_COLUMN
 from transformer.settings import TransformerSettings
 
 log = structlog.get_logger()
@@ -26,7 +28,6 @@ _TOLD = {"LogModelResult", "LogTestResult", "LogSeedResult", "LogHookEndLine", "
 """dbt's events that are worth a line each, beside its warnings and errors."""
 _RAISED = {"MainEncounteredError", "MainStackTrace"}
 """Those that come back as the invocation's exception."""
-_FAILED = {"error", "fail", "runtime error"}
 _MESSAGE_LENGTH = 600
 
 
@@ -42,6 +43,8 @@ class Built:
     invocation_id: str
     nodes: tuple[NodeResult, ...]
     warnings: tuple[str, ...]
+    hourly_tables: dict[str, str]
+    """The table of each model that was built and has rows for each hour."""
 
 
 def build(
@@ -84,13 +87,22 @@ def build(
         _raise_what_no_hour_can_help(said)
         raise TransformFailed(f"dbt could not run: {said}")
     nodes = tuple(_node(result) for result in outcome.result.results)
-    failed = [node for node in nodes if node.status in _FAILED]
+    failed = [node for node in nodes if node.status in FAILED]
     if failed or not outcome.success:
         said = "; ".join(f"{node.name}: {node.message or node.status}" for node in failed[:3])
         _raise_what_no_hour_can_help(said)
         raise TransformFailed(f"dbt: {len(failed)} of {len(nodes)} nodes failed: {said}")
     warnings = tuple(node.name for node in nodes if node.status == "warn")
-    return Built(invocation_id=_invocation_id(folder / "target"), nodes=nodes, warnings=warnings)
+    return Built(
+        invocation_id=_invocation_id(folder / "target"),
+        nodes=nodes,
+        warnings=warnings,
+        hourly_tables={
+            result.node.name: f"{result.node.schema}.{result.node.alias}"
+            for result in outcome.result.results
+            if str(result.node.resource_type) == "model" and result.node.config.unique_key == HOUR_COLUMN
+        },
+    )
 
 
 def _raise_what_no_hour_can_help(said: str) -> None:

@@ -13,6 +13,7 @@ from pageviews_core.hour import Hour
 from pageviews_core.job.memory import engine_memory
 from pageviews_core.job.program import Check, PlannedHour, store_checks, tried, warehouse_checks
 from pageviews_core.job.session import Session
+from pageviews_core.lineage.naming import table_names
 from pageviews_core.markers import newest_generation, read_ingested
 from pageviews_core.records.marker import IngestedMarker
 from pageviews_core.records.request import Progress, Request
@@ -20,6 +21,7 @@ from pageviews_core.records.run import Job
 from pageviews_core.requests import Requests
 from transformer.build import Builder
 from transformer.housekeeping import housekeep, is_due
+from transformer.model_lineage import ModelLineage
 from transformer.planning import Picture, look
 from transformer.settings import TransformerSettings
 from transformer.settling import close_settled_requests, raise_watermark
@@ -160,7 +162,12 @@ class TransformerProgram:
                 builder.build(batch, models=models, again=again, publish=not waiting)
 
     def _builder(self, session: Session, picture: Picture) -> Builder:
-        return Builder(session, self._scratch(), dict(picture.failures), self._settings.retry_after)
+        settings = self._settings
+        lineage = None
+        if settings.lineage_url:
+            tables = table_names(settings)
+            lineage = ModelLineage(session.lineage, session.run.task, tables, settings.dbt_project_folder())
+        return Builder(session, self._scratch(), dict(picture.failures), settings.retry_after, lineage)
 
     def _scratch(self) -> Path:
         return self._settings.scratch_folder() / "transformer"

@@ -79,6 +79,8 @@ class BatchResult(_Message):
     """Of each of the hours."""
     warnings: tuple[str, ...] = ()
     published: bool = False
+    table_rows: dict[str, int] = {}
+    """Of the hours, by model; empty where lineage is not told."""
     retired: int = 0
     """Rows deleted."""
 

@@ -22,12 +22,14 @@ from pageviews_core.job.stopping import Stopping
 from pageviews_core.job.tick import guarded, run_tick
 from pageviews_core.job.watch import watch
 from pageviews_core.journal import Journal
+from pageviews_core.lineage import opened_lineage
 from pageviews_core.logging import configure_logging
 from pageviews_core.object_store import open_object_store
 from pageviews_core.object_store.counting import CountingObjectStore
 from pageviews_core.records.control import Tick
 from pageviews_core.records.run import Trigger
 from pageviews_core.settings import Duration, JobSettings, read_settings
+from pageviews_core.tracing import exported
 
 log = structlog.get_logger()
 
@@ -48,7 +50,10 @@ def build_cli(settings_class: type[JobSettings], build: BuildProgram, *, name: s
         stopping.listen()
         program, clock = build(settings), SystemClock()
         store = CountingObjectStore(open_object_store(settings, stopping.check))
-        with open_session(store, clock, stopping, program.job, trigger, settings.run_budget) as session:
+        with (
+            opened_lineage(settings) as lineage,
+            open_session(store, clock, stopping, program.job, trigger, settings.run_budget, lineage) as session,
+        ):
             yield settings, program, session
 
     @app.callback(invoke_without_command=True)
@@ -59,7 +64,7 @@ def build_cli(settings_class: type[JobSettings], build: BuildProgram, *, name: s
     @app.command()
     def run() -> None:
         """One tick: do what is owed, and leave. The default."""
-        with exiting(name), opened("schedule") as (_, program, session):
+        with exiting(name), opened("schedule") as (settings, program, session), exported(settings, name):
             _exit(run_tick(program, session))
 
     @app.command("watch")
@@ -84,7 +89,7 @@ def build_cli(settings_class: type[JobSettings], build: BuildProgram, *, name: s
         force: Annotated[bool, typer.Option("--force", help="Do them again even where they are complete")] = False,
     ) -> None:
         """Just these hours, now. Exits with the code of the first failure among them."""
-        with exiting(name), opened("manual") as (_, program, session):
+        with exiting(name), opened("manual") as (settings, program, session), exported(settings, name):
             try:
                 chosen = sorted({Hour.parse(text) for text in hours})
             except ValueError as exc:

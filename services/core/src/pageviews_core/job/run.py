@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
+from opentelemetry import trace
+from opentelemetry.context import Context
 from ulid import ULID
 
 from pageviews_core import __version__, keys
@@ -17,9 +19,11 @@ from pageviews_core.clock import Clock
 from pageviews_core.hour import Hour
 from pageviews_core.job.memory import peak_memory
 from pageviews_core.journal import Journal
+from pageviews_core.lineage.base import Lineage, NoLineage, task_of_run
 from pageviews_core.logging import add_sink, remove_sink
 from pageviews_core.records.run import ErrorReport, HourOutcome, Job, RunRecord, RunState, StepTiming, Trigger
 from pageviews_core.run_log import RunLog
+from pageviews_core.tracing import nanoseconds, tracer
 
 log = structlog.get_logger()
 
@@ -27,8 +31,12 @@ log = structlog.get_logger()
 class Run:
     """Has an id from the beginning, but leaves its record and log only once `begin` was called."""
 
-    def __init__(self, journal: Journal, clock: Clock, job: Job, trigger: Trigger) -> None:
+    def __init__(
+        self, journal: Journal, clock: Clock, job: Job, trigger: Trigger, lineage: Lineage | None = None
+    ) -> None:
         self.id = str(ULID())
+        self.task = task_of_run(job, self.id)
+        self.span: trace.Span = trace.INVALID_SPAN
         self.job = job
         self.trigger = trigger
         self.request: str | None = None
@@ -36,6 +44,7 @@ class Run:
         self.bytes_downloaded = 0
         self._journal = journal
         self._clock = clock
+        self._lineage = lineage or NoLineage()
         self._log: RunLog | None = None
         self._hours: dict[Hour, HourOutcome] = {}
         self._steps: list[StepTiming] = []
@@ -52,13 +61,28 @@ class Run:
         add_sink(self._log.write)
         structlog.contextvars.bind_contextvars(run_id=self.id)
         log.info("run_started", job=self.job, trigger=self.trigger, request=request)
+        self.span = tracer().start_span(
+            self.job,
+            Context(),
+            attributes={"pageviews.run_id": self.id, "pageviews.trigger": self.trigger},
+            start_time=nanoseconds(self.started_at),
+        )
+        self._lineage.start(self.task, self.started_at)
         self._write("running", None, finished=False)
 
     @contextmanager
     def step(self, name: str, *hours: Hour) -> Iterator[None]:
-        """Times the block, and says in the log and in the record how it went."""
+        """Times the block, and says in the log, the record and the trace how it went.
+
+        Its span is the child of the current one, or else of the run's.
+        """
         started_at, began, succeeded = self._clock.now(), self._clock.monotonic(), False
-        with structlog.contextvars.bound_contextvars(step=name, **({"hour": str(hours[0])} if len(hours) == 1 else {})):
+        current = trace.get_current_span()
+        within = current if current.get_span_context().is_valid else self.span
+        with (
+            tracer().start_as_current_span(name, trace.set_span_in_context(within, Context())),
+            structlog.contextvars.bound_contextvars(step=name, **({"hour": str(hours[0])} if len(hours) == 1 else {})),
+        ):
             log.debug("step_started")
             try:
                 yield
@@ -91,12 +115,26 @@ class Run:
         try:
             self._write(state, error, finished=True)
         finally:
+            self._tell(state, error)
             structlog.contextvars.unbind_contextvars("run_id")
             if self._log is not None:
                 remove_sink(self._log.write)
                 self._log.close()
                 self._log = None
                 self._journal.announce(f"{keys.run(self.id)}/log")
+
+    def _tell(self, state: RunState, error: BaseException | None) -> None:
+        at = self._clock.now()
+        if state == "succeeded":
+            self._lineage.complete(self.task, at)
+        elif state == "stopped":
+            self._lineage.abort(self.task, at)
+        else:
+            failed = [outcome for outcome in self._hours.values() if outcome.outcome == "failed"]
+            said = str(error) if error else "; ".join(f"{outcome.hour}: {outcome.detail}" for outcome in failed)
+            self._lineage.fail(self.task, at, said)
+            self.span.set_status(trace.StatusCode.ERROR, said)
+        self.span.end()
 
     def elapsed(self) -> timedelta:
         return self._clock.now() - self.started_at

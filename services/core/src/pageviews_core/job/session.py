@@ -12,6 +12,7 @@ from pageviews_core.job.run import Run
 from pageviews_core.job.stopping import Stopping
 from pageviews_core.journal import Journal
 from pageviews_core.lease import Leases
+from pageviews_core.lineage.base import Lineage, NoLineage
 from pageviews_core.object_store import prove_conditional_writes
 from pageviews_core.object_store.counting import CountingObjectStore
 from pageviews_core.records.run import Job, Trigger
@@ -26,6 +27,7 @@ class Session:
     run: Run
     leases: Leases
     budget: timedelta
+    lineage: Lineage
     _proved: bool = False
 
     def begin(self, *, trigger: Trigger | None = None, request: str | None = None) -> None:
@@ -50,9 +52,16 @@ class Session:
 
 @contextmanager
 def open_session(
-    store: CountingObjectStore, clock: Clock, stopping: Stopping, job: Job, trigger: Trigger, budget: timedelta
+    store: CountingObjectStore,
+    clock: Clock,
+    stopping: Stopping,
+    job: Job,
+    trigger: Trigger,
+    budget: timedelta,
+    lineage: Lineage | None = None,
 ) -> Iterator[Session]:
+    lineage = lineage or NoLineage()
     journal = Journal(store)
-    run = Run(journal, clock, job, trigger)
+    run = Run(journal, clock, job, trigger, lineage)
     with Leases(store, clock, holder=run.id) as leases:
-        yield Session(store, journal, clock, stopping, run, leases, budget)
+        yield Session(store, journal, clock, stopping, run, leases, budget, lineage)

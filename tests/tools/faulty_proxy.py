@@ -68,6 +68,9 @@ def proxied(upstream: str) -> Iterator[Proxy]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = (
+            True  # header and body are two writes: the second would wait 40 ms for the first's ACK
+        )
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -1,14 +1,14 @@
-"""Runs one dbt command in this process, with a manifest prepared beforehand: `dbt_child.py <manifest> <dbt arguments>`.
+"""Runs one dbt command in a process that was forked from one with dbt in it already: half of a small build's time.
 
-Prints a JSON object: success, the error that ended the run (or null), and each node's status and message by name.
 With STEAL_FENCE_AFTER=<model> in the environment another holder raises every fence once that model is done.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,19 @@ def steal_fence(event: Any) -> None:
         thief.execute("update pageviews.wikipedia.pageviews_fence set fence = fence + 1")
 
 
-def main() -> None:
-    manifest_path, *arguments = sys.argv[1:]
+def run(
+    answer: Connection, manifest_path: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path
+) -> None:
+    """Sends whether it succeeded, the error that ended the run (or None), and each node's status and message."""
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    sys.stdout = sys.stderr = open(1, "w", closefd=False)  # noqa: SIM115 - for as long as the process lives
+    os.environ.clear()
+    os.environ.update(environment)
     manifest = None
-    if Path(manifest_path).exists():
-        manifest = Manifest.from_msgpack(Path(manifest_path).read_bytes())
+    if manifest_path.exists():
+        manifest = Manifest.from_msgpack(manifest_path.read_bytes())
         manifest.build_flat_graph()
     callbacks = [steal_fence] if "STEAL_FENCE_AFTER" in os.environ else []
     result = dbtRunner(manifest=manifest, callbacks=callbacks).invoke(["--quiet", *arguments])
@@ -35,9 +43,4 @@ def main() -> None:
         node.node.name: {"status": str(node.status), "message": node.message or ""}
         for node in getattr(result.result, "results", [])
     }
-    error = str(result.exception) if result.exception else None
-    sys.stdout.write("\n" + json.dumps({"success": result.success, "error": error, "nodes": nodes}) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    answer.send((result.success, str(result.exception) if result.exception else None, nodes))

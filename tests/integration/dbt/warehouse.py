@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from tests.integration.dbt.dbt_child import run as dbt_child
 
 PROJECT = Path(__file__).parents[3] / "services" / "transformer" / "dbt"
-CHILD = Path(__file__).with_name("dbt_child.py")
+_FORKED = multiprocessing.get_context("forkserver")
 
 Line = tuple[str, str, int]
 """domain code, page title, views"""
@@ -35,18 +35,24 @@ def run_dbt(
     manifest: Path, folder: Path, arguments: Sequence[str], environment: Mapping[str, str], project: Path = PROJECT
 ) -> DbtResult:
     """dbt with `arguments` in a child process; its target and logs are kept in `folder`."""
-    completed = subprocess.run(
-        [
-            *(sys.executable, str(CHILD), str(manifest), *arguments),
-            *("--project-dir", str(project), "--profiles-dir", str(project)),
-            *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
-        ],
-        env={**os.environ, "DO_NOT_TRACK": "1", **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return DbtResult(**json.loads(completed.stdout.splitlines()[-1]))
+    options = [
+        *("--project-dir", str(project), "--profiles-dir", str(project)),
+        *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
+    ]
+    environment = {**os.environ, "DO_NOT_TRACK": "1", **environment}
+    output = folder / "output.txt"
+    answer, theirs = _FORKED.Pipe(duplex=False)
+    _FORKED.set_forkserver_preload(["tests.integration.dbt.dbt_child"])
+    child = _FORKED.Process(target=dbt_child, args=(theirs, manifest, [*arguments, *options], environment, output))
+    child.start()
+    theirs.close()
+    try:
+        return DbtResult(*answer.recv())
+    except EOFError:
+        raise RuntimeError(f"dbt ended without a word:\n{output.read_text()}") from None
+    finally:
+        answer.close()
+        child.join()
 
 
 @dataclass

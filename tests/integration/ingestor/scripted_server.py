@@ -99,6 +99,7 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
 def serving() -> Iterator[ScriptedServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def handle(self) -> None:
             with suppress(ConnectionError):  # a client may well hang up

@@ -29,6 +29,8 @@ _IMPORTED = [
     "ingestor.ingest",
     "transformer.cli",
     "transformer.published",
+    "pageviews_core.object_store.s3",
+    "pageviews_core.warehouse.snowflake",
     "tests.integration.pipeline.processes",
 ]
 _DEADLINE_SECONDS = 90

@@ -41,6 +41,14 @@ class Listed:
     record: Decoded | None = None
 
 
+def body_of(store: ObjectStore, key: str) -> bytes | None:
+    """None where there is no such object, or no more."""
+    try:
+        return store.get(key)[0]
+    except ObjectNotFound:
+        return None
+
+
 @dataclass(frozen=True)
 class Reading:
     store: ObjectStore

@@ -187,6 +187,15 @@ def test_a_corrupt_hour_fails_and_the_other_completes(open_pipeline: OpenPipelin
     assert str(hours[0]) in run["run"]["facets"]["errorMessage"]["message"]
 
 
+def test_a_stop_aborts_the_hour_and_the_run(open_pipeline: OpenPipeline, hours: list[Hour]) -> None:
+    pipeline = open_pipeline(hours[-1:])
+    told_to_file(pipeline)
+    assert pipeline.ingest(fault=pipeline.fault("enter step land", "terminate")).code == 143
+    events = in_file(pipeline)
+    assert_each_run_begins_and_ends_once(events)
+    assert [event["eventType"] for event in events] == ["START", "START", "ABORT", "ABORT"]
+
+
 def test_a_model_that_breaks_fails_and_what_it_needed_completes(open_pipeline: OpenPipeline, hours: list[Hour]) -> None:
     pipeline = open_pipeline(hours[-1:])
     told_to_file(pipeline)

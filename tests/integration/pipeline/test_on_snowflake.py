@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.integration.pipeline.pipeline import Pipeline, recent_hours
 from tests.integration.pipeline.processes import job_environment
 from tests.tools.engine_parity import compare
 from tests.tools.faulty_proxy import Fault, Lose, Refuse, proxied
+from tests.tools.openlineage_schema import require_valid
 from tests.tools.snowflake_server import DATABASE, SnowflakeServer, snowflake_server
 from tests.tools.troubles import Restated, Trouble, WithBadLines
 
@@ -80,7 +82,7 @@ def test_both_engines_hold_the_same_rows_in_every_table(
         pipeline.__post_init__()
         for end in (hours[-4], hours[-1]):
             for job in (pipeline.ingest, pipeline.transform):
-                ended = job(PAGEVIEWS_END=str(end))
+                ended = job(PAGEVIEWS_END=str(end), OPENLINEAGE_URL=(pipeline.folder / "lineage.jsonl").as_uri())
                 assert ended.code == 0, ended.output
             restated.restate()
         pipelines.append(pipeline)
@@ -92,9 +94,27 @@ def test_both_engines_hold_the_same_rows_in_every_table(
         print("\nRows that are the same on DuckDB and by Snowflake's protocol:")
         print("\n".join(f"  {each.table:30s} {each.rows:>8,}" for each in compared if each.same))
     assert [each for each in compared if not each.same] == []
+    told = [rows_told(pipeline.folder / "lineage.jsonl") for pipeline in pipelines]
+    assert told[0] == told[1]
+    assert {table for table, rows in told[0] if rows} >= {"raw_wikipedia_pageviews", "fct_wikipedia_pageviews"}
     rows = {each.table: each.rows for each in compared}
     assert rows["fct_wikipedia_pageviews"] > 30_000
     assert all(rows[table] for table in ("page_views_daily", "trending_pages_hourly", "top_pages_daily"))
+
+
+def rows_told(file: Path) -> list[tuple[str, int]]:
+    """The tables that lineage says were written, with their rows where both engines count them: those of hours."""
+    found = []
+    for line in file.read_text().splitlines():
+        event = json.loads(line)
+        require_valid(event)
+        assert event["eventType"] in ("START", "COMPLETE")
+        for output in event["outputs"]:
+            for facet in output.get("outputFacets", {}).values():
+                table = output["name"].rsplit(".", 1)[-1].lower()
+                if table.startswith(("raw_", "stg_wikipedia_p", "fct_", "traffic_")) or table.endswith("_hourly"):
+                    found.append((table, facet["rowCount"]))
+    return sorted(found)
 
 
 def test_an_idle_tick_sends_no_statement_and_signs_in_nowhere(
@@ -167,6 +187,7 @@ def test_a_kill_leaves_an_hour_that_is_loaded_once(
 def test_no_secret_is_in_anything_that_was_written(on_snowflake: OpenPipeline, server: SnowflakeServer) -> None:
     pipeline = on_snowflake(1)
     secret = server.environment["SNOWFLAKE_PASSWORD"]
+    pipeline.settings["OPENLINEAGE_URL"] = (pipeline.folder / "lineage.jsonl").as_uri()
     for verb in ("check", "run"):
         for job in (pipeline.ingest, pipeline.transform):
             assert job(verb).code == 0

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from structlog.testing import capture_logs
 from tests import samples
 
 from pageviews_core.lineage.base import Column, ColumnSource, Dataset, Datasets, Task, task_of_run
@@ -128,3 +129,11 @@ def test_columns_come_from_the_projects_file(tmp_path: Path) -> None:
     assert lineage.found[-1][4][0].column_lineage == {
         "view_count": [ColumnSource("duckdb:///w.duckdb", "w.wikipedia.stg", "view_count", "IDENTITY")]
     }
+
+
+def test_a_broken_file_of_columns_costs_the_columns_alone(tmp_path: Path) -> None:
+    (tmp_path / COLUMN_LINEAGE).write_text("{")
+    with capture_logs() as logs:
+        lineage = told(tmp_path, ran("model.p.fct"))
+    assert lineage.found[-1][4][0].column_lineage == {}
+    assert [each["event"] for each in logs] == ["column_lineage_unreadable"]

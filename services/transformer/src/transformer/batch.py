@@ -18,6 +18,7 @@ import structlog
 from pageviews_core.clock import SystemClock
 from pageviews_core.decoding.scratch import DISK_FULL, no_room
 from pageviews_core.errors import ExitCode, PageviewsError, TransformFailed
+from pageviews_core.hour import Hour
 from pageviews_core.job.memory import engine_memory
 from pageviews_core.logging import configure_logging
 from pageviews_core.object_store import open_object_store
@@ -83,7 +84,7 @@ def _built(
     hours = [item.hour for item in ready.hours]
     return BatchResult(
         superseded=ready.superseded,
-        table_rows=rows_of_hours(warehouse, built.hourly_tables, hours) if settings.lineage_url else {},
+        table_rows=_table_rows(warehouse, built.hourly_tables, hours) if settings.lineage_url else {},
         failed=ready.failed | facts.failed,
         built=facts.built,
         invocation_id=built.invocation_id,
@@ -91,6 +92,14 @@ def _built(
         cost=_cost(built.nodes, len(ready.hours)) if settings.warehouse == "snowflake" else None,
         warnings=built.warnings,
     )
+
+
+def _table_rows(warehouse: Warehouse, tables: dict[str, str], hours: Sequence[Hour]) -> dict[str, int]:
+    try:
+        return rows_of_hours(warehouse, tables, hours)
+    except PageviewsError as exc:  # no reason to fail hours that are built
+        log.warning("rows_not_counted", error_type=type(exc).__name__, error=str(exc))
+        return {}
 
 
 def _cost(nodes: Sequence[NodeResult], hours: int) -> WarehouseCost:

@@ -178,8 +178,8 @@ class Builder:
             trace_nodes(invocation)
             if self.model_lineage:
                 self.model_lineage.tell(invocation, [item.hour for item in batch.hours], result.table_rows)
-        except (OSError, ValueError, LookupError) as exc:  # no reason to fail hours that are built
-            log.warning("models_not_told", error_type=type(exc).__name__, error=str(exc))
+        except Exception:  # no reason to fail hours that are built
+            log.exception("models_not_told")
 
     def _settle(self, markers: Iterable[IngestedMarker], leases: dict[Hour, Lease], result: BatchResult) -> None:
         self.published |= result.published

@@ -100,7 +100,7 @@ def build(
         hourly_tables={
             result.node.name: f"{result.node.schema}.{result.node.alias}"
             for result in outcome.result.results
-            if str(result.node.resource_type) == "model" and result.node.config.unique_key == HOUR_COLUMN
+            if _is_hourly(getattr(result, "node", None))
         },
     )
 
@@ -137,6 +137,10 @@ def _node(result: Any) -> NodeResult:
         failures=result.failures,
         message=_shortened(result.message) if result.message else None,
     )
+
+
+def _is_hourly(node: Any) -> bool:
+    return str(getattr(node, "resource_type", "")) == "model" and node.config.unique_key == HOUR_COLUMN
 
 
 def _shortened(text: str) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid5
 
+import structlog
+
 from pageviews_core.hour import Hour
 from pageviews_core.lineage.base import Column, ColumnSource, Dataset, Lineage, Task, Transformation
 from pageviews_core.lineage.naming import TableNames
@@ -19,22 +21,38 @@ COLUMN_LINEAGE = "column_lineage.json"
 _ColumnLineage = Mapping[str, Mapping[str, Sequence[tuple[str, str, Transformation]]]]
 
 
+log = structlog.get_logger()
+
+
 class ModelLineage:
     def __init__(self, lineage: Lineage, run: Task, tables: TableNames, project: Path) -> None:
         self._lineage = lineage
         self._run = run
         self._tables = tables
-        file = project / COLUMN_LINEAGE
-        self._columns: _ColumnLineage = json.loads(file.read_text()) if file.exists() else {}
+        self._file = project / COLUMN_LINEAGE
 
     def tell(self, invocation: Invocation, hours: Sequence[Hour], rows: Mapping[str, int]) -> None:
         """`rows`: of the hours' rows in the models that have some for each hour."""
+        columns = self._columns()
         for ran in invocation.nodes:
             if ran.node.get("resource_type") == "model":
-                self._tell_model(ran, invocation, tuple(hours), rows)
+                self._tell_model(ran, invocation, tuple(hours), rows, columns)
+
+    def _columns(self) -> _ColumnLineage:
+        try:
+            found: _ColumnLineage = json.loads(self._file.read_text()) if self._file.exists() else {}
+        except (OSError, ValueError) as exc:
+            log.warning("column_lineage_unreadable", file=str(self._file), error=str(exc))
+            return {}
+        return found
 
     def _tell_model(
-        self, ran: NodeRun, invocation: Invocation, hours: tuple[Hour, ...], rows: Mapping[str, int]
+        self,
+        ran: NodeRun,
+        invocation: Invocation,
+        hours: tuple[Hour, ...],
+        rows: Mapping[str, int],
+        columns: _ColumnLineage,
     ) -> None:
         task = Task(
             name=f"{self._run.name}.{ran.name}",
@@ -61,7 +79,7 @@ class ModelLineage:
                     for source, field, how in sources
                     if source in by_name
                 ]
-                for column, sources in self._columns.get(ran.name, {}).items()
+                for column, sources in columns.get(ran.name, {}).items()
             },
         )
         self._lineage.start(task, ran.started_at, inputs=inputs, outputs=[output])

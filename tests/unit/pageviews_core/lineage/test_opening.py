@@ -34,7 +34,8 @@ def test_the_clients_are_not_imported_where_nobody_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["here", "ftp://host", "http://", "https:/host", "file://host/file", "file:///", "kafka://host"]
+    "url",
+    ["here", "ftp://host", "http://", "https:/host", "file://host/file", "file:///", "kafka://host", "http://[host"],
 )
 def test_a_receiver_that_no_transport_reaches_is_refused_without_its_address(url: str) -> None:
     with (

@@ -10,8 +10,6 @@ from pageviews_core.errors import ConfigurationError
 from pageviews_core.lineage.base import Lineage, NoLineage
 from pageviews_core.settings import JobSettings
 
-_SCHEMES = ("http", "https", "file", "console")
-
 
 @contextmanager
 def opened_lineage(settings: JobSettings) -> Iterator[Lineage]:
@@ -22,12 +20,7 @@ def opened_lineage(settings: JobSettings) -> Iterator[Lineage]:
     if not settings.lineage_url:
         yield NoLineage()
         return
-    parts = urlsplit(settings.lineage_url)
-    if (
-        parts.scheme not in _SCHEMES
-        or (parts.scheme.startswith("http") and not parts.hostname)
-        or (parts.scheme == "file" and (parts.netloc or not parts.path.strip("/")))
-    ):
+    if not _reachable(settings.lineage_url):
         raise ConfigurationError(
             "OPENLINEAGE_URL is neither http://host:port, https://host, file:///absolute/file.jsonl, nor console:"
         )
@@ -38,3 +31,16 @@ def opened_lineage(settings: JobSettings) -> Iterator[Lineage]:
         yield lineage
     finally:
         lineage.close()
+
+
+def _reachable(url: str) -> bool:
+    """By one of the transports, as far as the text says."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if parts.scheme in ("http", "https"):
+        return bool(parts.hostname)
+    if parts.scheme == "file":
+        return not parts.netloc and bool(parts.path.strip("/"))
+    return parts.scheme == "console"

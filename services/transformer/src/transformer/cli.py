@@ -21,15 +21,16 @@ def build(settings: JobSettings) -> Program:
     return TransformerProgram(settings, SystemClock())
 
 
-def main() -> None:
-    app = build_cli(
+def app() -> typer.Typer:
+    """The command line."""
+    cli = build_cli(
         TransformerSettings,
         build,
         name="pageviews-transformer",
         about="Runs dbt for exactly the hours that are owed, and reconciles what it built.",
     )
 
-    @app.command()
+    @cli.command()
     def query(
         sql: Annotated[str, typer.Argument(help="One statement; it cannot change anything")],
         output: Annotated[OutputFormat, typer.Option("--format", help="How to print the rows")] = OutputFormat.TABLE,
@@ -38,7 +39,7 @@ def main() -> None:
         with exiting("pageviews-transformer"):
             query_warehouse(sql, output)
 
-    @app.command()
+    @cli.command()
     def prepare(
         folder: Annotated[Path, typer.Argument(help="Where the manifest goes; set PAGEVIEWS_DBT_MANIFEST to the file")],
     ) -> None:
@@ -48,4 +49,8 @@ def main() -> None:
 
             typer.echo(prepare_manifest(read_settings(TransformerSettings), folder))
 
-    app()
+    return cli
+
+
+def main() -> None:
+    app()()

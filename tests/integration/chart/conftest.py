@@ -1,16 +1,9 @@
 from __future__ import annotations
 
-import os
-
 import pytest
-from tests.tools.system_tools import ToolMissing, helm
+from tests.integration.chart.rendered import need_helm
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _helm() -> None:
-    try:
-        helm()
-    except ToolMissing as exc:
-        if os.environ.get("CI"):
-            raise  # there it has to be
-        pytest.skip(str(exc))
+    need_helm()

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 import typer
 import yaml
-from tests.integration.chart.rendered import of_kind
+from tests.integration.chart.rendered import need_helm, of_kind
 from tests.tools.system_tools import helm
 
 import ingestor.cli
@@ -133,6 +133,7 @@ def assert_rendered(words: list[str]) -> None:
         assert list((ROOT / CHART / "templates").rglob("*test*"))
         return
     assert verb == "upgrade"
+    need_helm()
     ours = [word for word in rest if word not in ("--install", "--create-namespace", "--reuse-values")]
     assert CHART in ours
     if "--reuse-values" in rest:
@@ -143,6 +144,7 @@ def assert_rendered(words: list[str]) -> None:
 def assert_known_to_kubernetes(words: list[str]) -> None:
     assert words[:2] == ["--namespace", "pageviews"]
     verb, rest = words[2], words[3:]
+    need_helm()
     text = subprocess.run(
         [helm(), "template", "pageviews", CHART, "--set", "contact=you@example.org"],
         cwd=ROOT, capture_output=True, text=True, check=True,

@@ -36,3 +36,12 @@ def test_the_rows_of_the_alerts_page_are_the_severities() -> None:
         re.findall(r"^\| (\w+) \|", (ROOT / "docs/alerts.md").read_text().split("| severity |")[1], re.MULTILINE)
     )
     assert told == set(re.findall(r"severity: (\w+)", rules))
+
+
+def test_the_cure_of_a_volume_that_is_roots_takes_back_what_compose_drops() -> None:
+    """With every capability dropped even root may not change an owner."""
+    assert "cap_drop: [ALL]" in (ROOT / "docker-compose.yml").read_text()
+    [cure] = re.findall(r"`(docker compose run [^`]+ chown [^`]+)`", (ROOT / "docs/operations.md").read_text())
+    assert {"CHOWN", "DAC_OVERRIDE"} <= set(re.findall(r"--cap-add (\w+)", cure))
+    said = (ROOT / "services/core/src/pageviews_core/object_store/local.py").read_text()
+    assert "the right to read and write" in said

@@ -23,6 +23,9 @@ RECHECKS = "control/rechecks.json"
 HOUSEKEEPING = "control/housekeeping.json"
 PUBLISHED_INDEX = "published/index.json"
 DBT_DOCS = "docs/dbt/"
+RAW = "raw/pageviews/"
+LANDING = "landing/pageviews/"
+QUARANTINE = "quarantine/"
 CHANGES = "changes/"
 OPEN_REQUESTS = "requests/open/"
 CLOSED_REQUESTS = "requests/closed/"
@@ -45,20 +48,20 @@ _PROGRESS = re.compile(r"progress/[^/]+/[a-z]+/(?P<hour>.{13})/(?P<outcome>[a-z]
 
 def raw(hour: Hour, file_name: str, sha256: str) -> str:
     """One key for each content, so that a restated file never overwrites the one before it."""
-    return f"raw/pageviews/{hour.path}/{sha256[:16]}/{file_name}"
+    return f"{RAW}{hour.path}/{sha256[:16]}/{file_name}"
 
 
 def landing(hour: Hour, run_id: str) -> str:
-    return f"landing/pageviews/{hour.path}/{run_id}/pageviews.parquet"
+    return f"{LANDING}{hour.path}/{run_id}/pageviews.parquet"
 
 
 def quarantine(hour: Hour, run_id: str) -> str:
-    return f"quarantine/{hour.path}/{run_id}.jsonl"
+    return f"{QUARANTINE}{hour.path}/{run_id}.jsonl"
 
 
 def evidence(hour: Hour, sha256: str) -> str:
     """A file that the source served and that was refused: once for each content."""
-    return f"quarantine/{hour.path}/{sha256[:16]}.source"
+    return f"{QUARANTINE}{hour.path}/{sha256[:16]}.source"
 
 
 def markers(stage: Stage) -> str:

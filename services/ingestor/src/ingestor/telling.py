@@ -11,6 +11,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from ingestor.settings import IngestorSettings
+from pageviews_core import keys
 from pageviews_core.errors import LeaseLost, Stopped
 from pageviews_core.hour import Hour
 from pageviews_core.job.session import Session
@@ -39,7 +40,7 @@ class Telling:
         tables = table_names(settings)
         self._session = session
         self._source = Dataset(*served(folder_url), columns=_SOURCE_COLUMNS)
-        self._landing = stored(session.store.url, "landing/pageviews")
+        self._landing = stored(session.store.url, keys.LANDING)
         self._raw = (tables.namespace, tables.table(settings.raw_table))
 
     @contextmanager

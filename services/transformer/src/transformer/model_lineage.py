@@ -20,7 +20,6 @@ COLUMN_LINEAGE = "column_lineage.json"
 
 _ColumnLineage = Mapping[str, Mapping[str, Sequence[tuple[str, str, Transformation]]]]
 
-
 log = structlog.get_logger()
 
 

@@ -158,7 +158,7 @@ def read_hour(view: View, hour: Hour) -> HourDetail:
         failures += _records(view, f"failures/{stage}/{hour.path}/", Failure, unreadable)
     objects = [
         HourObject(key=info.key, bytes=info.size, modified_at=info.modified_at)
-        for kind in ("raw/pageviews/", "landing/pageviews/", "quarantine/")
+        for kind in (keys.RAW, keys.LANDING, keys.QUARANTINE)
         for info in _first(view.store.list(f"{kind}{hour.path}/"), _MOST_OBJECTS)
     ]
     return HourDetail(

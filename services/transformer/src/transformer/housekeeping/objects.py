@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from pageviews_core import keys
 from pageviews_core.hour import Hour
 from pageviews_core.markers import read_ingested
 from pageviews_core.object_store.base import ObjectInfo, ObjectNotFound
@@ -20,9 +21,6 @@ from transformer.housekeeping.inventory import Inventory
 from transformer.housekeeping.settings import HousekeepingSettings
 from transformer.housekeeping.work import Work
 
-RAW = "raw/pageviews/"
-LANDING = "landing/pageviews/"
-QUARANTINE = "quarantine/"
 ABANDONED_AFTER = timedelta(days=1)
 
 
@@ -48,7 +46,7 @@ class _Hours:
     """The first hour that is not yet past the retention of both, raw and landing."""
 
     def retire_raw(self, first_kept: Hour | None) -> None:
-        for hour, infos in by_hour(self.work.session.store.list(RAW), RAW):
+        for hour, infos in by_hour(self.work.session.store.list(keys.RAW), keys.RAW):
             if first_kept is None or hour >= first_kept:
                 break
             if self._may_lose(hour, keeping="landing"):
@@ -56,7 +54,7 @@ class _Hours:
 
     def retire_landing(self, first_kept: Hour | None) -> None:
         """With the attempts that no marker names: those go as soon as no process can still be at work on them."""
-        for hour, infos in by_hour(self.work.session.store.list(LANDING), LANDING):
+        for hour, infos in by_hour(self.work.session.store.list(keys.LANDING), keys.LANDING):
             ended = [info for info in infos if self._attempt_is_over(info)]
             if not ended:
                 continue
@@ -66,7 +64,7 @@ class _Hours:
                 self.work.remove(self._abandoned(hour, ended), "abandoned_landing_objects")
 
     def retire_quarantine(self, first_kept: Hour | None) -> None:
-        for hour, infos in by_hour(self.work.session.store.list(QUARANTINE), QUARANTINE):
+        for hour, infos in by_hour(self.work.session.store.list(keys.QUARANTINE), keys.QUARANTINE):
             if first_kept is None or hour >= first_kept:
                 break
             self.work.remove(infos, "quarantine_objects")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from status_api.pages.filters import NOTHING, article_path, number, percent, seconds, size, title, utc
+from status_api.pages.filters import NOTHING, article_path, change, number, percent, seconds, size, title, utc
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,16 @@ def test_an_articles_address_takes_any_title() -> None:
 
 def test_percent() -> None:
     assert (percent(0.367), percent(None)) == ("36.7 %", NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("value", "before", "text"),
+    [
+        (1_204, None, "1,204"),
+        (1_204, 1_192, '1,204 <span class="muted">(+12)</span>'),
+        (1_192, 2_204, '1,192 <span class="muted">(\N{MINUS SIGN}1,012)</span>'),
+        (7, 7, '7 <span class="muted">(\N{PLUS-MINUS SIGN}0)</span>'),
+    ],
+)
+def test_a_figure_beside_what_it_was(value: int, before: int | None, text: str) -> None:
+    assert change(value, before) == text

@@ -26,7 +26,7 @@ from status_api.api.answering import (
     with_problems,
 )
 from status_api.problems import problem
-from status_api.queries import assets, hours, insights, notes, requests, runs, schedules, status
+from status_api.queries import assets, hours, insights, notes, quality, requests, runs, schedules, status
 from status_api.queries.answers import HourState, NotFound, Page, RunState, Warning_
 
 router = APIRouter(responses=with_problems())
@@ -68,6 +68,21 @@ def get_hour(request: Request, view: Looking, table: Shape, hour: HourPath) -> R
     found = parsed(hour)
     assert found
     return one(request, hours.read_hour(view, found), table)
+
+
+@router.get("/quality", operation_id="getQuality", tags=["hours"], response_model=quality.Quality, responses=LISTED)
+def get_quality(
+    request: Request,
+    view: Looking,
+    table: Shape,
+    since: HourText | None = None,
+    until: HourText | None = None,
+    limit: Limit = 100,
+) -> Response:
+    """Hours with a warning, rejected lines, control totals that differ, dbt's tests that warned, and each generation
+    against the one before it; `since` <= hour < `until`, at most `limit` of each, newest hour first."""
+    found = quality.read_quality(view, since=parsed(since), until=parsed(until), limit=limit)
+    return one(request, found, table)
 
 
 @router.get("/runs", operation_id="listRuns", tags=["runs"], response_model=Page[runs.RunSummary], responses=LISTED)

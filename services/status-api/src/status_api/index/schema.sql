@@ -23,6 +23,15 @@ create table hours (
 create index hours_by_state on hours (state, hour);
 create index hours_warned on hours (hour) where warnings <> '';
 create index hours_restated on hours (hour) where ingested_generation > 1;
+create table generations ( -- each that a marker of either stage tells of
+    hour text not null, generation integer not null,
+    rows integer, views integer, rejected integer, bytes integer, sha256 text, control_state text,
+    differences text, -- of control totals, the largest
+    ingested_at text, ingested_run text,
+    transformed_at text, transformed_run text, test_warnings text,
+    primary key (hour, generation)
+) without rowid;
+create index generations_again on generations (hour, generation) where generation > 1;
 create table hour_states (state text primary key, count integer not null) without rowid;
 create table hour_warnings (warning text primary key, count integer not null) without rowid;
 

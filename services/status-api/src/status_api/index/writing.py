@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import TypeAdapter
+
 from pageviews_core import keys
 from pageviews_core.hour import Hour
 from pageviews_core.records.audit import AuditEntry
@@ -16,7 +18,7 @@ from pageviews_core.records.control import Schedules, Settled, Start, Tick
 from pageviews_core.records.end import End
 from pageviews_core.records.failure import Failure
 from pageviews_core.records.housekeeping import Housekeeping
-from pageviews_core.records.marker import IngestedMarker, TransformedMarker
+from pageviews_core.records.marker import ControlDifference, IngestedMarker, TransformedMarker
 from pageviews_core.records.note import Note
 from pageviews_core.records.published import PublishedIndex
 from pageviews_core.records.request import ClosedRequest, Request
@@ -28,6 +30,11 @@ _INGESTED = (
     "source_last_modified", "ingested_at", "ingested_run", "ingest_seconds", "ingest_credits",
 )  # fmt: skip
 """The columns of an hour that its ingested marker fills."""
+_GENERATION_INGESTED = (
+    "rows", "views", "rejected", "bytes", "sha256", "control_state", "differences", "ingested_at", "ingested_run",
+)  # fmt: skip
+_GENERATION_TRANSFORMED = ("transformed_at", "transformed_run", "test_warnings")
+_DIFFERENCES = TypeAdapter(tuple[ControlDifference, ...])
 _ERROR_KEPT = 2_000
 
 
@@ -80,6 +87,14 @@ class Writer:
 
     def ingested(self, marker: IngestedMarker) -> None:
         hour = self._hour(marker.hour)
+        differences = (
+            _DIFFERENCES.dump_json(marker.control.differences).decode() if marker.control.differences else None
+        )
+        known = (
+            marker.rows.loaded, marker.views, marker.rows.rejected, marker.source.bytes, marker.source.sha256,
+            marker.control.state, differences, text_of(marker.finished_at), marker.run_id,
+        )  # fmt: skip
+        self._generation(hour, marker.generation, _GENERATION_INGESTED, known)
         newest = self._db.execute("select ingested_generation from hours where hour = ?", (hour,)).fetchone()[0]
         if newest is not None and newest > marker.generation:
             return
@@ -93,6 +108,9 @@ class Writer:
 
     def transformed(self, marker: TransformedMarker) -> None:
         hour = self._hour(marker.hour)
+        warned = json.dumps(marker.warnings) if marker.warnings else None
+        built = (text_of(marker.finished_at), marker.run_id, warned)
+        self._generation(hour, marker.generation, _GENERATION_TRANSFORMED, built)
         newest = self._db.execute("select transformed_generation from hours where hour = ?", (hour,)).fetchone()[0]
         if newest is not None and newest > marker.generation:
             return
@@ -102,8 +120,7 @@ class Writer:
             (
                 marker.generation, text_of(marker.finished_at), marker.run_id,
                 (marker.finished_at - marker.started_at).total_seconds(),
-                marker.cost.credits if marker.cost else None,
-                json.dumps(marker.warnings) if marker.warnings else None, hour,
+                marker.cost.credits if marker.cost else None, warned, hour,
             ),
         )  # fmt: skip
 
@@ -132,6 +149,15 @@ class Writer:
         self.touched.hours.add(text)
         return text
 
+    def _generation(self, hour: str, generation: int, names: tuple[str, ...], values: tuple[object, ...]) -> None:
+        """One stage's columns of it; the other stage's stay."""
+        marks = ", ".join("?" * (len(names) + 2))
+        self._db.execute(
+            f"insert into generations (hour, generation, {', '.join(names)}) values ({marks}) "
+            f"on conflict do update set {', '.join(f'{name} = excluded.{name}' for name in names)}",
+            (hour, generation, *values),
+        )
+
     def _ingested_object(self, key: str, body: bytes | None) -> None:
         if body is None:
             self._marker_gone(key, "ingested")
@@ -146,6 +172,11 @@ class Writer:
 
     def _marker_gone(self, key: str, stage: str) -> None:
         hour, generation = keys.parse_marker(key)
+        names = _GENERATION_INGESTED if stage == "ingested" else _GENERATION_TRANSFORMED
+        self._db.execute(
+            f"update generations set {_assignments(names)} where hour = ? and generation = ?",
+            (*[None] * len(names), str(hour), generation),
+        )
         self._db.execute(
             f"update hours set {stage}_generation = null where hour = ? and {stage}_generation = ?",
             (str(hour), generation),

@@ -68,7 +68,16 @@ def percent(value: float | None) -> str:
     return NOTHING if value is None else f"{100 * value:.1f} %"
 
 
+def change(value: int, before: int | None) -> Markup | str:
+    """`1,204 (+12)`: what it is, and how far from what it was; nothing more where that is not known."""
+    if before is None:
+        return number(value)
+    moved = f"{value - before:+,}".replace("-", "\N{MINUS SIGN}") if value != before else "\N{PLUS-MINUS SIGN}0"
+    return Markup('{} <span class="muted">({})</span>').format(number(value), moved)
+
+
 FILTERS = {
+    "change": change,
     "number": number,
     "bytes": size,
     "seconds": seconds,

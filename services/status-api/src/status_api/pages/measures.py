@@ -10,7 +10,7 @@ from starlette.responses import Response
 from pageviews_core.records.run import Job
 from status_api.pages.charts import line_chart
 from status_api.pages.render import cached, page, view_of
-from status_api.queries.hours import list_hours
+from status_api.queries.quality import read_quality
 from status_api.queries.runs import TrendPoint, list_runs, trends
 from status_api.view import View
 
@@ -39,32 +39,8 @@ def quality_page(request: Request) -> Response:
     if found := cached(request):
         return found
     view = view_of(request)
-    warned = list_hours(view, any_warning=True, limit=_HOURS)
-    restated = view.index.rows(
-        "select hour, ingested_generation, transformed_generation, rows, views from hours "
-        "where ingested_generation > 1 order by hour desc limit ?",
-        _HOURS,
-    )
-    rejected = view.index.rows(
-        "select hour, lines, rejected, 1.0 * rejected / lines as share from hours where rejected > 0 "
-        "order by hour desc limit ?",
-        _HOURS,
-    )
-    differing = view.index.rows(
-        "select hour, differing_domains, control_state from hours where control_state in ('differs', 'unavailable') "
-        "order by hour desc limit ?",
-        _HOURS,
-    )
-    tests = view.index.rows(
-        "select hour, test_warnings, transformed_run from hours where test_warnings is not null "
-        "order by hour desc limit ?",
-        _HOURS,
-    )
     failed = list_runs(view, states=["failed"], limit=20)
-    return page(
-        request, "quality.html", warned=warned.items, restated=restated, rejected=rejected, differing=differing,
-        tests=tests, failed=failed.items,
-    )  # fmt: skip
+    return page(request, "quality.html", quality=read_quality(view, limit=_HOURS), failed=failed.items)
 
 
 def _charts(points: list[TrendPoint]) -> list[tuple[str, object]]:

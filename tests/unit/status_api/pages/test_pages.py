@@ -127,7 +127,7 @@ def test_a_cell_of_the_grid_names_itself(client: Client) -> None:
 def test_the_overview_has_its_sentence_first_and_a_remedy_for_what_failed(client: Client) -> None:
     text = client.get("/").text
     sentence, problem = text.index("Data complete to 08:00 UTC"), text.index("1 hour failed: SourceCorrupt")
-    assert sentence < problem < text.index("The last two weeks")
+    assert sentence < problem < text.index("The last seven days")
     assert "Retry now" in text
 
 

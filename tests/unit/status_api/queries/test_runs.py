@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from sqlite3 import Row
 
 import pytest
 from tests.unit.status_api.filled import NEWEST, NOW, Filled, error, run_id
@@ -11,6 +13,9 @@ from pageviews_core import keys
 from pageviews_core.records.run import StepTiming
 from status_api.queries.answers import NotFound
 from status_api.queries.runs import list_runs, read_run, trends
+from status_api.queries.schedules import read_schedules
+from status_api.queries.status import read_status
+from status_api.view import View
 
 RESULTS = {
     "results": [
@@ -103,3 +108,31 @@ def test_trends_are_of_runs_that_succeeded_oldest_first(filled: Filled) -> None:
     assert [point.run for point in points] == [run_id(1), run_id(3)]
     assert points[0].seconds_per_hour == 20
     assert points[0].steps == {"load": 2}
+
+
+@pytest.mark.parametrize(
+    ("ask", "index"),
+    [
+        (read_schedules, "runs_at_work"),
+        (read_status, "runs_at_work"),
+        (lambda view: list_runs(view, job="ingestor", states=["failed", "lost"]), "runs_not_succeeded"),
+        (lambda view: list_runs(view, trigger="backfill"), "runs_not_scheduled"),
+    ],
+)
+def test_few_runs_of_many_are_found_by_an_index_of_their_own(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch, ask: Callable[[View], object], index: str
+) -> None:
+    view, asked = filled.view, list[tuple[str, tuple[object, ...]]]()
+    answer = view.index.rows
+
+    def rows(sql: str, *parameters: object) -> list[Row]:
+        asked.append((sql, parameters))
+        return answer(sql, *parameters)
+
+    monkeypatch.setattr(view.index, "rows", rows)
+    ask(view)
+    of_runs = [(sql, given) for sql, given in asked if "from runs" in sql and " = ?" in sql]
+    assert of_runs
+    for sql, given in of_runs:
+        plan = [row["detail"] for row in answer(f"explain query plan {sql}", *given)]
+        assert any(f"INDEX {index} " in step for step in plan), (sql, plan)

@@ -62,8 +62,9 @@ class Deriving:
             log.warning("leases_not_read", error=str(exc))
         return found
 
-    def settle_all(self, db: sqlite3.Connection, leases: Leases, *, store_up: bool) -> bool:
-        """States that time alone changes, runs that were lost, and who is at work."""
+    def settle_all(self, db: sqlite3.Connection, leases: Leases, *, store_up: bool, since: Hour | None = None) -> bool:
+        """States that time alone changes, runs that were lost, and who is at work. `since`: hours before it are not
+        read yet, so that nothing follows for them."""
         now = self._clock.now()
         changed = self._expect_hours(db, now)
         changed |= self._find_lost_runs(db, now, {lease.holder for lease in leases.values()}, store_up=store_up)
@@ -71,8 +72,9 @@ class Deriving:
         incomplete = {
             row[0]
             for row in db.execute(
-                "select hour from hours where state not in ('complete', 'expired', 'absent') "
-                "or acknowledged_until is not null"
+                "select hour from hours where hour >= ? and "
+                "(state not in ('complete', 'expired', 'absent') or acknowledged_until is not null)",
+                (str(since) if since else "",),
             )
         }
         return self.settle_hours(db, incomplete) or changed
@@ -87,7 +89,7 @@ class Deriving:
         expired_before = row[0] if row and row[0] else ""
         changed = False
         # In their order: an hour is compared with the one a week before it.
-        for text in sorted(hours | {str(Hour.parse(each) + 168) for each in hours if _is_hour(each)}):
+        for text in sorted(hours.union(*map(_a_week_later, hours))):
             changed |= settle_hour(db, text, now, delays, expired_before)
         self._uncounted |= changed
         return changed
@@ -151,9 +153,9 @@ class Deriving:
         return max((info.modified_at for info in infos), default=datetime.min.replace(tzinfo=UTC))
 
 
-def _is_hour(text: str) -> bool:
+def _a_week_later(text: str) -> tuple[str, ...]:
+    """None for what is no hour."""
     try:
-        Hour.parse(text)
+        return (str(Hour.parse(text) + 168),)
     except ValueError:
-        return False
-    return True
+        return ()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from heapq import merge
 
 from pydantic_core import from_json
 
@@ -71,8 +72,13 @@ class Reading:
         """All of them, newest first."""
         return list(self.store.list(keys.markers(stage)))[::-1]
 
-    def marker_objects(self, stage: Stage, infos: list[ObjectInfo]) -> Iterator[Listed]:
-        """The same, of which those of a compacted day that did not change since are read with their day."""
+    def marker_objects(self, infos: Mapping[Stage, list[ObjectInfo]]) -> Iterator[Listed]:
+        """The same of all stages, an hour's side by side: so it is settled once."""
+        stages = [self._marker_objects(stage, found) for stage, found in infos.items()]
+        return merge(*stages, key=lambda each: each.key.split("/", 2)[2], reverse=True)
+
+    def _marker_objects(self, stage: Stage, infos: list[ObjectInfo]) -> Iterator[Listed]:
+        """Those of a compacted day that did not change since are read with their day."""
         compacted = self._compacted(markers_by_day(stage))
         day_type = IngestedDay if stage == "ingested" else TransformedDay
         day, there = None, dict[tuple[str, str], Decoded]()

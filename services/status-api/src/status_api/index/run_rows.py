@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from pageviews_core.errors import UnknownSchemaVersion
 from pageviews_core.records.run import RunRecord
@@ -46,7 +45,7 @@ def rows_of_content(content: Any) -> RunRows:
         _second(finished) if finished else None, _between(started, finished) if finished else None,
         len(named), named[0] if named else None, named[-1] if named else None,
         sum(each["outcome"] == "failed" for each in hours), int(content["rows"]), int(content["bytes_downloaded"]),
-        int(content["peak_memory_bytes"]), json.dumps(steps), error["type"] if error else None,
+        int(content["peak_memory_bytes"]), to_json(steps).decode(), error["type"] if error else None,
         error["message"][:_ERROR_KEPT] if error else None, content["host"], content["pod"], content["version"],
         content["pod_uid"],
     )  # fmt: skip

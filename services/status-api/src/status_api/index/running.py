@@ -13,6 +13,7 @@ import structlog
 
 from pageviews_core.clock import Clock
 from pageviews_core.errors import PageviewsError, UnknownSchemaVersion
+from pageviews_core.hour import Hour
 from pageviews_core.object_store.base import ObjectInfo, ObjectStore
 from pageviews_core.records.marker import IngestedMarker, Stage, TransformedMarker
 from status_api.index.database import Database
@@ -29,6 +30,8 @@ LOOKED_AT_SECONDS, IDLE_SECONDS = 3.0, 30.0
 WANTED_FOR_SECONDS = 60.0
 RECONCILE_SECONDS = 15 * 60.0
 _BATCH = 500
+_FIRST_WEEKS = 5
+"""Read before all others."""
 
 log = structlog.get_logger()
 
@@ -142,22 +145,22 @@ class RunningIndex:
         found: set[str] = set()
         self._feed.begin()  # what is announced from here on is read again
         self._take(reading.few(), found, first=first)
-        self._settle()
+        weeks = _FIRST_WEEKS * 168
+        read_since = Hour.newest_ended(self._clock.now()) + (1 - weeks) if first else None
+        self._settle(read_since)
         markers: dict[Stage, list[ObjectInfo]] = {stage: reading.markers(stage) for stage in get_args(Stage)}
         known = sum(map(len, markers.values()))
         self._progress(first, known=known)
         compacted = reading.compacted_run_days()
         days = iter(reading.run_days())
-        objects = {stage: reading.marker_objects(stage, infos) for stage, infos in markers.items()}
-        # The last five weeks of both, which is what the first page shows, before the years behind them.
-        for stage in objects:
-            self._take(islice(objects[stage], 35 * 24), found, first=first)
-        self._settle()
+        objects = reading.marker_objects(markers)
+        # The last weeks of both, which is what the first page shows, before the years behind them.
+        self._take(islice(objects, 2 * weeks), found, first=first)
+        self._settle(read_since)
         for day in islice(days, 3):
             self._take(reading.runs_of(day, compacted), found, first=first)
-        self._settle()
-        for stage in objects:
-            self._take(objects[stage], found, first=first)
+        self._settle(read_since)
+        self._take(objects, found, first=first)
         for day in days:
             self._take(reading.runs_of(day, compacted), found, first=first)
         self._take(reading.last(), found, first=first)
@@ -226,10 +229,10 @@ class RunningIndex:
             if writer.touched.anything or writer.touched.hours:
                 self._bump()
 
-    def _settle(self) -> None:
+    def _settle(self, since: Hour | None = None) -> None:
         leases = self._deriving.leases(self._db) if self._health.up else {}
         with self._db.writing() as db:
-            changed = self._deriving.settle_all(db, leases, store_up=self._health.up)
+            changed = self._deriving.settle_all(db, leases, store_up=self._health.up, since=since)
             self._deriving.count(db)
         if changed:
             self._bump()

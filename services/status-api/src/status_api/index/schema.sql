@@ -54,6 +54,10 @@ create table runs (
 ) without rowid;
 create index runs_by_state on runs (state, id);
 create index runs_by_job on runs (job, id);
+-- Few of many: a query uses such an index where it says the same words.
+create index runs_at_work on runs (job, id) where state = 'running';
+create index runs_not_succeeded on runs (job, id) where state <> 'succeeded';
+create index runs_not_scheduled on runs (trigger, id) where trigger <> 'schedule';
 create index runs_by_request on runs (request, id) where request is not null;
 create index runs_by_pod on runs (pod_uid) where pod_uid is not null;
 create table run_hours (

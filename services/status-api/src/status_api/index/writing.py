@@ -59,6 +59,7 @@ class Writer:
         self._db = db
         self._now = now
         self._runs: dict[str, RunRows] = {}
+        self._unreadable = {row[0] for row in db.execute("select key from unreadable")}
         self.touched = Touched(set())
 
     def write(self, key: str, body: bytes | None) -> None:
@@ -73,10 +74,13 @@ class Writer:
         self._db.execute(
             "insert or replace into unreadable values (?, ?, ?)", (key, reason[:_ERROR_KEPT], text_of(self._now))
         )
+        self._unreadable.add(key)
         self.touched.anything = True
 
     def readable(self, key: str) -> None:
-        if self._db.execute("delete from unreadable where key = ?", (key,)).rowcount:
+        if key in self._unreadable:
+            self._db.execute("delete from unreadable where key = ?", (key,))
+            self._unreadable.discard(key)
             self.touched.anything = True
 
     def meta(self, name: str, value: str | None) -> None:

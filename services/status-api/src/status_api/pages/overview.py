@@ -17,7 +17,7 @@ from status_api.queries.schedules import read_schedules
 
 router = APIRouter(include_in_schema=False)
 
-OVERVIEW_DAYS, GRID_DAYS, MOST_DAYS, CALENDAR_DAYS = 14, 28, 35, 365
+OVERVIEW_DAYS, GRID_DAYS, MOST_DAYS, CALENDAR_DAYS = 7, 28, 35, 365
 _TRENDING = 10
 SHAPES = {
     "complete": "■", "ingested": "◧", "running": "▶", "waiting": "·", "late": "◷", "failed": "✕", "missing": "□",

@@ -140,8 +140,12 @@ def list_runs(
         where("job = ?", job)
     if states:
         where(f"state in ({', '.join('?' * len(states))})", *states)
+        if "succeeded" not in states:
+            where("state <> 'succeeded'")
     if trigger:
         where("trigger = ?", trigger)
+        if trigger != "schedule":
+            where("trigger <> 'schedule'")
     if hour:
         where("id in (select run from run_hours where hour = ?)", str(hour))
     if request:

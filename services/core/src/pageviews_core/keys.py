@@ -165,7 +165,7 @@ def end(at: datetime, end_id: str) -> str:
 
 
 def dbt_docs(digest: str) -> str:
-    """One for each state of the dbt project."""
+    """Of a state of the dbt project; there is the last build's alone."""
     return f"{DBT_DOCS}{digest}.html.gz"
 
 

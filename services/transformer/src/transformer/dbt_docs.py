@@ -15,7 +15,6 @@ from typing import Any
 
 from pageviews_core import keys
 from pageviews_core.job.session import Session
-from pageviews_core.object_store.base import ObjectNotFound
 
 _MANIFEST, _CATALOG = '"MANIFEST.JSON INLINE DATA"', '"CATALOG.JSON INLINE DATA"'
 _CHANGES_WITH_EACH_RUN = {"metadata", "created_at", "compiled", "compiled_code", "compiled_path", "build_path",
@@ -23,16 +22,18 @@ _CHANGES_WITH_EACH_RUN = {"metadata", "created_at", "compiled", "compiled_code",
 
 
 def keep_docs(session: Session, target: Path) -> None:
-    """Stores the page of the manifest in dbt's target folder, where the project has changed since the last one."""
+    """Stores the page of the manifest in dbt's target folder, where the project has changed since the last one, whose
+    page then goes."""
     manifest = target / "manifest.json"
     if not manifest.exists():
         return
     text = manifest.read_text()
     key = keys.dbt_docs(_digest(json.loads(text)))
-    try:
-        session.store.head(key)
-    except ObjectNotFound:
+    kept = {info.key for info in session.store.list(keys.DBT_DOCS)}
+    if key not in kept:
         session.store.put(key, gzip.compress(docs_page(text).encode(), mtime=0))
+    for other in kept - {key}:
+        session.store.delete(other)
 
 
 def docs_page(manifest: str) -> str:

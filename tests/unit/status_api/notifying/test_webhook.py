@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
+from time import sleep
 
 import pytest
 from standardwebhooks import Webhook as Verifier
@@ -72,6 +74,51 @@ def test_one_that_hangs_costs_a_bounded_time(monkeypatch: pytest.MonkeyPatch) ->
     with receiver(None) as (url, got), pytest.raises(NotTaken, match="ReadTimeout"):
         Webhook(StatusSettings(webhook_url=url)).post(FIRING, datetime.now(UTC))
     assert len(got) == 1
+
+
+def test_one_that_answers_in_drops_costs_a_bounded_time_and_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "_WHOLE_SECONDS", 0.3)
+    enough = Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while not enough.wait(0.05):
+                    connection.sendall(b"x")  # no read of the client ever waits for long
+                connection.sendall(b"\r\nContent-Length: 0\r\n\r\n")
+
+        dripping = Thread(target=drip, daemon=True)
+        dripping.start()
+        sender = Webhook(StatusSettings(webhook_url=f"http://127.0.0.1:{server.getsockname()[1]}/hook"))
+        with pytest.raises(NotTaken, match="no whole answer"):
+            sender.post(FIRING, datetime.now(UTC))
+        with pytest.raises(NotTaken, match="still answering"):
+            sender.post(FIRING, datetime.now(UTC))
+        enough.set()
+        dripping.join(5)
+    with pytest.raises(NotTaken, match="ConnectError"):  # the thread has gone, so the next message is tried
+        _until_free(sender)
+
+
+def test_a_bug_is_not_taken_for_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bytes:
+        raise KeyError("title")
+
+    monkeypatch.setattr(webhook, "as_cloud_event", broken)
+    with pytest.raises(KeyError):
+        Webhook(StatusSettings(webhook_url="http://127.0.0.1:1/hook")).post(FIRING, datetime.now(UTC))
+
+
+def _until_free(sender: Webhook) -> None:
+    for _ in range(100):
+        try:
+            sender.post(FIRING, datetime.now(UTC))
+        except NotTaken as exc:
+            if "still answering" not in str(exc):
+                raise
+            sleep(0.05)
 
 
 def test_one_that_is_not_there_is_not_named_in_the_error() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import threading
 from datetime import datetime
 
 import httpx
@@ -12,7 +13,10 @@ from status_api.notifying.message import Message, as_cloud_event, as_slack
 from status_api.settings import StatusSettings
 
 _SECONDS = 10.0
-"""To connect, to send and to answer, each: a receiver that hangs keeps the notifier waiting, and nobody else."""
+"""To connect, to send, and for each piece of the answer: a receiver that hangs keeps the notifier waiting, and nobody
+else."""
+_WHOLE_SECONDS = 20.0
+"""For all of it: an answer may come in very small pieces."""
 
 
 class NotTaken(Exception):
@@ -20,11 +24,34 @@ class NotTaken(Exception):
 
 
 class Webhook:
+    """Its `post` is for one thread."""
+
     def __init__(self, settings: StatusSettings) -> None:
         self._settings = settings
+        self._posting: threading.Thread | None = None
 
     def post(self, message: Message, now: datetime) -> None:
         """Raises NotTaken."""
+        if self._posting and self._posting.is_alive():
+            raise NotTaken("still answering an earlier message")
+        outcome: list[Exception] = []
+
+        def post() -> None:
+            try:
+                self._post(message, now)
+            except Exception as exc:
+                outcome.append(exc)
+
+        # A thread of its own, since no time-out of a client is one for the whole answer. At most one is left behind.
+        self._posting = threading.Thread(target=post, name="webhook", daemon=True)
+        self._posting.start()
+        self._posting.join(_WHOLE_SECONDS)
+        if self._posting.is_alive():
+            raise NotTaken(f"no whole answer within {_WHOLE_SECONDS:.0f} s")
+        if outcome:
+            raise outcome[0]
+
+    def _post(self, message: Message, now: datetime) -> None:
         settings = self._settings
         if settings.webhook_format == "slack":
             body, kind = as_slack(message, settings.page_url), "application/json"

@@ -1,4 +1,5 @@
-"""Every line of every command block in the documentation is one that its program takes.
+"""Every line of every command block in the documentation, and every command within a sentence, is one that its program
+takes.
 
 `make` targets and variables, verbs and options of our own programs as their own parsers read them, `helm upgrade` as
 helm itself renders it, compose files and profiles, objects that kubectl is given. A program not known here fails. What
@@ -55,16 +56,31 @@ def commands() -> Iterator[Command]:
             r"^```(?:bash|sh|shell|console)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL
         ):
             for line in block.replace("\\\n", " ").splitlines():
-                words = shlex.split(line, comments=True)
-                variables = {}
-                while words and re.fullmatch(r"[A-Z_0-9]+=.*", words[0]):
-                    name, _, value = words.pop(0).partition("=")
-                    variables[name] = value
-                if words:
-                    yield Command(str(page.relative_to(ROOT)), line, variables, words)
+                command = _split(page, line)
+                if command.words:
+                    yield command
+
+
+def mentioned() -> Iterator[Command]:
+    """Commands within sentences and tables, which may be named without their arguments."""
+    for page in PAGES:
+        prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for span in re.findall(r"`([^`\n]+)`", prose):
+            if re.match(rf"(?:[A-Z_0-9]+=\S+ )*(?:make|docker compose|{'|'.join(PROGRAMS)}) ", span):
+                yield _split(page, span)
+
+
+def _split(page: Path, line: str) -> Command:
+    words = shlex.split(line, comments=True)
+    variables = {}
+    while words and re.fullmatch(r"[A-Z_0-9]+=.*", words[0]):
+        name, _, value = words.pop(0).partition("=")
+        variables[name] = value
+    return Command(str(page.relative_to(ROOT)), line, variables, words)
 
 
 COMMANDS = list(commands())
+MENTIONED = list(mentioned())
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=[f"{each.page}: {each.line}" for each in COMMANDS])
@@ -84,6 +100,33 @@ def test_a_command_of_the_documentation_is_one(command: Command) -> None:
         assert_known_to_kubernetes(command.words[1:])
     else:
         pytest.fail(f"{program} is a program that this test knows nothing of")
+
+
+@pytest.mark.parametrize("command", MENTIONED, ids=[f"{each.page}: {each.line}" for each in MENTIONED])
+def test_a_command_that_a_sentence_names_is_one(command: Command) -> None:
+    program, words = command.words[0], command.words[1:]
+    for name, value in command.variables.items():
+        assert_variable(name, value)
+    if program == "make":
+        assert_made(words)
+    elif program == "docker":
+        assert_of_compose(words[1:])
+    else:
+        assert_parsed(program, words, whole=len(words) > 1)
+
+
+def assert_of_compose(words: list[str]) -> None:
+    file = yaml.safe_load(COMPOSE)
+    if words[0] == "--profile":
+        assert any(words[1] in service.get("profiles", []) for service in file["services"].values())
+        words = words[2:]
+    verb, rest = words[0], words[1:]
+    assert verb in ("up", "down", "stop", "run", "ps", "version")
+    services = {word for word in rest if word in file["services"]}
+    if verb == "run":
+        assert len(services) == 1
+    else:
+        assert services == {word for word in rest if not word.startswith("-")}
 
 
 def assert_variable(name: str, value: str) -> None:
@@ -111,13 +154,14 @@ def assert_made(words: list[str]) -> None:
             assert re.search(rf"^{re.escape(word)}:", MAKEFILE, flags=re.MULTILINE)
 
 
-def assert_parsed(program: str, words: list[str]) -> None:
-    """Raises click's UsageError."""
+def assert_parsed(program: str, words: list[str], *, whole: bool = True) -> None:
+    """Raises click's UsageError. Not `whole`: a verb without its arguments."""
     group = typer.main.get_command(PROGRAMS[program]())
     context = group.make_context(program, list(words))
     if words:
         name, verb, rest = group.resolve_command(context, list(words))  # type: ignore[attr-defined]
-        verb.make_context(name, rest, parent=context)
+        if whole:
+            verb.make_context(name, rest, parent=context)
 
 
 def assert_composed(words: list[str]) -> None:
@@ -169,6 +213,7 @@ def assert_known_to_kubernetes(words: list[str]) -> None:
 
 
 def test_there_are_commands_of_every_program() -> None:
+    assert {each.words[0] for each in MENTIONED} == {"make", "docker", *PROGRAMS}
     assert {Path(each.words[0]).name for each in COMMANDS} == {"make", "docker", "helm", "kubectl", *PROGRAMS}
 
 

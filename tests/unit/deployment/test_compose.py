@@ -40,7 +40,7 @@ def test_ports_are_open_on_this_machine_alone(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name]["ports"])
 
 
-@pytest.mark.parametrize("name", ["ingestor", "transformer", "status-api", "dumps", "s3"])
+@pytest.mark.parametrize("name", ["ingestor", "transformer", "status-api", "dumps", "s3", "prometheus"])
 def test_what_others_wait_for_says_whether_it_is_healthy(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
 
@@ -68,3 +68,9 @@ def test_the_env_files_name_profiles_and_variables_that_exist(name: str) -> None
     assert set(given.pop("COMPOSE_PROFILES").split(",")) <= profiles
     read = set(re.findall(r"\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
     assert given.keys() <= read
+
+
+def test_grafana_waits_for_prometheus_and_that_for_the_page() -> None:
+    waits = {name: SERVICES[name].get("depends_on", {}) for name in ("grafana", "prometheus")}
+    assert waits["grafana"]["prometheus"] == {"condition": "service_healthy"}
+    assert waits["prometheus"]["status-api"] == {"condition": "service_healthy"}

@@ -68,13 +68,29 @@ _DATASET_FACETS = _facets(
     ),
 )
 _STATISTICS = _facet({"rowCount": _COUNT}, {"size": _COUNT})
+_ASSERTIONS = _facet(
+    {
+        "assertions": {
+            "type": "array",
+            "minItems": 1,
+            "items": _object(
+                {"assertion": _TEXT, "success": {"type": "boolean"}},
+                {
+                    "column": _TEXT,
+                    "severity": {"enum": ["error", "warn"]},
+                    "name": _TEXT,
+                    "params": {"maxProperties": 0},
+                },
+            ),
+        }
+    }
+)
+_INPUT = _facets(inputStatistics=_STATISTICS, dataQualityAssertions=_ASSERTIONS)
+_OUTPUT = _facets(outputStatistics=_STATISTICS)
 
 
-def _dataset(facets: str, statistics: str) -> dict[str, Any]:
-    return _object(
-        {"namespace": _TEXT, "name": _TEXT},
-        {"facets": _DATASET_FACETS, facets: _facets(**{statistics: _STATISTICS})},
-    )
+def _dataset(name: str, facets: dict[str, Any]) -> dict[str, Any]:
+    return _object({"namespace": _TEXT, "name": _TEXT}, {"facets": _DATASET_FACETS, name: facets})
 
 
 _PARENT = _facet(
@@ -119,8 +135,8 @@ RUN_EVENT = _object(
         ),
     },
     {
-        "inputs": {"type": "array", "items": _dataset("inputFacets", "inputStatistics")},
-        "outputs": {"type": "array", "items": _dataset("outputFacets", "outputStatistics")},
+        "inputs": {"type": "array", "items": _dataset("inputFacets", _INPUT)},
+        "outputs": {"type": "array", "items": _dataset("outputFacets", _OUTPUT)},
     },
 )
 

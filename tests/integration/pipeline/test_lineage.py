@@ -39,9 +39,9 @@ def by_hour(events: list[Event]) -> dict[str, Event]:
 
 def rows(dataset: Event) -> int | None:
     """That were read or written."""
-    for facets in ("inputFacets", "outputFacets"):
-        for facet in dataset.get(facets, {}).values():
-            return int(facet["rowCount"])
+    for facets, name in (("inputFacets", "inputStatistics"), ("outputFacets", "outputStatistics")):
+        if found := dataset.get(facets, {}).get(name):
+            return int(found["rowCount"])
     return None
 
 
@@ -70,6 +70,7 @@ def test_two_hours_from_the_source_to_the_marts(open_pipeline: OpenPipeline, hou
     assert_hours_are_counted(pipeline, events)
     assert_models_are_counted(events, hours)
     assert_columns_lead_to_columns(events)
+    assert_tests_are_of_their_tables(events)
 
 
 def assert_runs_are_the_parents(pipeline: Pipeline, events: list[Event]) -> None:
@@ -107,7 +108,7 @@ def assert_models_are_counted(events: list[Event], hours: list[Hour]) -> None:
     loaded = sum(derived(hour)[1] for hour in hours)
     found = {}
     for event in events:
-        if event["job"]["name"].startswith("transformer.") and event["eventType"] == "COMPLETE":
+        if event["job"]["facets"]["jobType"]["jobType"] == "MODEL" and event["eventType"] == "COMPLETE":
             [output] = event["outputs"]
             assert event["job"]["name"].split(".")[1] == output["name"].rsplit(".", 1)[-1]
             assert event["job"]["facets"]["sql"]["query"]
@@ -117,6 +118,25 @@ def assert_models_are_counted(events: list[Event], hours: list[Hour]) -> None:
     assert found["dim_hour"] == len(hours)
     assert found["traffic_hourly"]
     assert {"dim_wikipedia_page", "wikipedia_pageviews", "top_pages_daily"} <= set(found)
+
+
+def assert_tests_are_of_their_tables(events: list[Event]) -> None:
+    found: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
+    for event in events:
+        if event["job"]["facets"]["jobType"]["jobType"] != "TEST" or event["eventType"] != "COMPLETE":
+            continue
+        assert not event["outputs"]
+        [dataset] = event["inputs"]
+        table = dataset["name"].rsplit(".", 1)[-1]
+        assert event["job"]["name"] == f"transformer.{table}.tests"
+        columns = {each["name"] for each in dataset["facets"]["schema"]["fields"]}
+        for each in dataset["inputFacets"]["dataQualityAssertions"]["assertions"]:
+            assert each["success"], each
+            assert each.get("column") is None or each["column"] in columns
+            found[table][each["name"]] = (each["assertion"], each["severity"])
+    assert found["fct_wikipedia_pageviews"] == {"facts_equal_ledger": ("custom_sql", "error")}
+    assert ("unique", "error") in found["stg_wikipedia_domains"].values()
+    assert ("unique_in_run", "error") in found["stg_wikipedia_pageviews"].values()
 
 
 def assert_columns_lead_to_columns(events: list[Event]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from structlog.testing import capture_logs
 from tests import samples
 
-from pageviews_core.lineage.base import Column, ColumnSource, Dataset, Datasets, Task, task_of_run
+from pageviews_core.lineage.base import Assertion, Column, ColumnSource, Dataset, Datasets, Task, task_of_run
 from pageviews_core.lineage.naming import TableNames
 from transformer.model_lineage import COLUMN_LINEAGE, ModelLineage
 from transformer.node_runs import Invocation, NodeRun
@@ -59,7 +59,7 @@ NODES = {
 
 
 def ran(unique_id: str, **more: Any) -> NodeRun:
-    given = NODES.get(unique_id, {"resource_type": "test"})
+    given = NODES.get(unique_id, {"resource_type": "operation"})
     run = NodeRun(
         unique_id=unique_id,
         name=unique_id.split(".")[-1],
@@ -137,3 +137,37 @@ def test_a_broken_file_of_columns_costs_the_columns_alone(tmp_path: Path) -> Non
         lineage = told(tmp_path, ran("model.p.fct"))
     assert lineage.found[-1][4][0].column_lineage == {}
     assert [each["event"] for each in logs] == ["column_lineage_unreadable"]
+
+
+def test_the_tests_of_a_table_are_told_with_what_they_found(tmp_path: Path) -> None:
+    needs = {"depends_on": {"nodes": ["model.p.stg", "model.p.fct", "macro.p.x"]}}
+    generic = {
+        "resource_type": "test", "attached_node": "model.p.stg", "column_name": "view_count",
+        "test_metadata": {"name": "not_null"}, "config": {"severity": "WARN"}, **needs,
+    }  # fmt: skip
+    over_both = {"resource_type": "test", "config": {"severity": "ERROR"}, **needs}
+    later = samples.AT + timedelta(seconds=9)
+    found = told(
+        tmp_path,
+        ran("test.p.filled", node=generic, status="warn"),
+        ran("test.p.sums", node=over_both, status="pass", started_at=samples.AT - timedelta(seconds=1)),
+        ran("test.p.none", node={**over_both, "depends_on": {"nodes": []}}, status="fail"),
+        ran("test.p.late", node=over_both, status="error", finished_at=later),
+        rows={"stg": 7},
+    ).found
+    filled = Assertion("filled", "not_null", success=False, severity="warn", column="view_count")
+    sums = Assertion("sums", "custom_sql", success=True, severity="error")
+    late = Assertion("late", "custom_sql", success=False, severity="error")
+    assert [(each[0], each[1].name, each[1].kind, each[1].parent) for each in found] == [
+        (event, name, "TEST", RUN)
+        for name in ("transformer.stg.tests", "transformer.fct.tests")
+        for event in ("start", "complete")
+    ]
+    stg, fct = found[1], found[3]
+    assert [(each.name, each.rows, each.assertions) for each in stg[3]] == [
+        ("w.wikipedia.stg", 7, [filled, sums, late])
+    ]
+    assert [(each.name, each.assertions) for each in fct[3]] == [("w.wikipedia.facts", [sums, late])]
+    assert (found[0][2], stg[2]) == (samples.AT - timedelta(seconds=1), later)
+    assert not any(each[4] for each in found)
+    assert len({each[1].id for each in found}) == 2

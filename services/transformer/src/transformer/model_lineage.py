@@ -1,9 +1,11 @@
-"""The lineage of each dbt model that was built, told once dbt is through."""
+"""The lineage of each dbt model that was built, and what the tests of each table found; told once dbt is through."""
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid5
@@ -11,7 +13,7 @@ from uuid import uuid5
 import structlog
 
 from pageviews_core.hour import Hour
-from pageviews_core.lineage.base import Column, ColumnSource, Dataset, Lineage, Task, Transformation
+from pageviews_core.lineage.base import Assertion, Column, ColumnSource, Dataset, Lineage, Task, Transformation
 from pageviews_core.lineage.naming import TableNames
 from transformer.node_runs import Invocation, NodeRun
 
@@ -36,6 +38,13 @@ class ModelLineage:
         for ran in invocation.nodes:
             if ran.node.get("resource_type") == "model":
                 self._tell_model(ran, invocation, tuple(hours), rows, columns)
+        tested: dict[str, list[NodeRun]] = defaultdict(list)
+        for ran in invocation.nodes:
+            if ran.node.get("resource_type") == "test":
+                for of in _tested(ran, invocation):
+                    tested[of].append(ran)
+        for of, tests in tested.items():
+            self._tell_tests(of, tests, invocation, tuple(hours), rows)
 
     def _columns(self) -> _ColumnLineage:
         try:
@@ -87,6 +96,29 @@ class ModelLineage:
         else:
             self._lineage.complete(task, ran.finished_at, inputs=inputs, outputs=[output])
 
+    def _tell_tests(
+        self,
+        of: str,
+        tests: Sequence[NodeRun],
+        invocation: Invocation,
+        hours: tuple[Hour, ...],
+        rows: Mapping[str, int],
+    ) -> None:
+        """All tests of a table as one execution, whose input it is."""
+        node = invocation.relations[of]
+        began = min(test.started_at for test in tests)
+        task = Task(
+            name=f"{self._run.name}.{node['name']}.tests",
+            id=uuid5(self._run.id, f"tests of {of} {began.isoformat()}"),
+            kind="TEST",
+            hours=hours,
+            parent=self._run,
+        )
+        dataset = replace(self._dataset(node, rows.get(node["name"])), assertions=[_assertion(test) for test in tests])
+        self._lineage.start(task, began, inputs=[dataset])
+        # Also with tests that failed: they did run, and what they found is the dataset's.
+        self._lineage.complete(task, max(test.finished_at for test in tests), inputs=[dataset])
+
     def _dataset(
         self, node: Mapping[str, Any], rows: int | None, lineage: Mapping[str, Sequence[ColumnSource]] | None = None
     ) -> Dataset:
@@ -105,3 +137,20 @@ class ModelLineage:
     def _name(self, node: Mapping[str, Any]) -> str:
         name = node.get("alias") or node.get("identifier") or node["name"]
         return self._tables.table(name, schema=node["schema"], database=node["database"])
+
+
+def _tested(ran: NodeRun, invocation: Invocation) -> list[str]:
+    """The table that it was written at, or else all that it reads."""
+    attached: str | None = ran.node.get("attached_node")
+    named: list[str] = [attached] if attached else ran.node["depends_on"]["nodes"]
+    return [each for each in named if each in invocation.relations]
+
+
+def _assertion(ran: NodeRun) -> Assertion:
+    return Assertion(
+        name=ran.name,
+        kind=(ran.node.get("test_metadata") or {}).get("name") or "custom_sql",
+        success=ran.status == "pass",
+        severity=str(ran.node.get("config", {}).get("severity", "error")).lower(),
+        column=ran.node.get("column_name"),
+    )

@@ -13,13 +13,13 @@ from ulid import ULID
 from pageviews_core.hour import Hour
 from pageviews_core.records.run import Job
 
-TaskKind = Literal["JOB", "TASK", "MODEL"]
+TaskKind = Literal["JOB", "TASK", "MODEL", "TEST"]
 Transformation = Literal["IDENTITY", "TRANSFORMATION", "AGGREGATION"]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One execution of something that reads and writes: of a job, of the ingest of an hour, of a dbt model."""
+    """One execution of something that reads and writes: of a job, of an hour's ingest, of a dbt model or its tests."""
 
     name: str
     id: UUID
@@ -49,6 +49,19 @@ class ColumnSource:
 
 
 @dataclass(frozen=True, slots=True)
+class Assertion:
+    """One test of a dataset, or of one of its columns, and what came out."""
+
+    name: str
+    kind: str
+    """`not_null`, `unique`, …, or `custom_sql`."""
+    success: bool
+    severity: str
+    """`error`, or `warn`: what it finds holds up nothing."""
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """Files or a table. `namespace` and `name` are as OpenLineage's naming page has them."""
 
@@ -65,6 +78,8 @@ class Dataset:
     """Told together with rows alone."""
     column_lineage: Mapping[str, Sequence[ColumnSource]] = field(default_factory=dict)
     """By the column of this dataset."""
+    assertions: Sequence[Assertion] = ()
+    """Told of what a task reads."""
 
 
 Datasets = Sequence[Dataset]

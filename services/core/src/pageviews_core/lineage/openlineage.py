@@ -112,7 +112,12 @@ def _event(told: _Told, namespace: str) -> RunEvent:
         run=Run(str(task.id), facets=_run_facets(task, namespace, told.error)),
         job=Job(namespace, task.name, facets=_job_facets(task)),
         inputs=[
-            InputDataset(each.namespace, each.name, _counts("inputStatistics", read, each), facets=_facets(each))
+            InputDataset(
+                each.namespace,
+                each.name,
+                {**_counts("inputStatistics", read, each), **_assertions(each)},
+                facets=_facets(each),
+            )
             for each in told.inputs
         ],
         outputs=[
@@ -125,6 +130,20 @@ def _event(told: _Told, namespace: str) -> RunEvent:
 def _counts(name: str, facet: Callable[..., Any], dataset: Dataset) -> dict[str, Any]:
     """How much of the dataset was read or written, where that is known."""
     return {} if dataset.rows is None else {name: facet(rowCount=dataset.rows, size=dataset.bytes)}
+
+
+def _assertions(dataset: Dataset) -> dict[str, Any]:
+    from openlineage.client.facet_v2 import data_quality_assertions_dataset as facet
+
+    if not dataset.assertions:
+        return {}
+    found = [
+        facet.Assertion(
+            assertion=each.kind, success=each.success, column=each.column, severity=each.severity, name=each.name
+        )
+        for each in dataset.assertions
+    ]
+    return {"dataQualityAssertions": facet.DataQualityAssertionsDatasetFacet(assertions=found)}
 
 
 def _run_facets(task: Task, namespace: str, error: str | None) -> dict[str, Any]:
@@ -153,7 +172,7 @@ def _job_facets(task: Task) -> dict[str, Any]:
     facets: dict[str, Any] = {
         "jobType": job_type_job.JobTypeJobFacet(
             processingType="BATCH",
-            integration="DBT" if task.kind == "MODEL" else "WIKIPEDIA_PAGEVIEWS",
+            integration="DBT" if task.kind in ("MODEL", "TEST") else "WIKIPEDIA_PAGEVIEWS",
             jobType=task.kind,
         )
     }

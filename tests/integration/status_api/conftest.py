@@ -12,12 +12,12 @@ from tests.integration.status_api.site import CODE, Site
 from tests.tools.dumps_server import DumpsServer
 from tests.tools.published_hours import DerivedHours
 from tests.tools.status_process import StatusProcess
-from tests.tools.troubles import HtmlPage
+from tests.tools.troubles import HtmlPage, Restated
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The service over what both jobs made of five hours, of which one is no pageviews file."""
+    """The service over what both jobs made of five hours, of which one is no pageviews file, and one was restated."""
     folder = tmp_path_factory.mktemp("site")
     environment = job_environment({"LOCAL_DATA_DIR": str(folder / "prepared")})
     subprocess.run(
@@ -25,10 +25,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     )
     hours = recent_hours(5)
     failed, complete = hours[2], hours[3]
-    with DumpsServer(hours, {failed: HtmlPage()}, source=DerivedHours(SCALE)) as server:
+    restated = Restated()
+    troubles = {failed: HtmlPage(), hours[1]: restated}
+    with DumpsServer(hours, troubles, source=DerivedHours(SCALE)) as server:
         pipeline = Pipeline(folder, server, Path(folder / "prepared" / "partial_parse.msgpack"))
-        for ended in (pipeline.ingest(PAGEVIEWS_RETRY_AFTER="1h"), pipeline.transform()):
+        pipeline.settings |= {"PAGEVIEWS_RETRY_AFTER": "1h", "PAGEVIEWS_RECHECK_AFTER": "0.01s"}
+        for job in (pipeline.ingest, pipeline.transform, pipeline.ingest, pipeline.transform):
+            ended = job()
             assert ended.code == 0, ended.output
+            restated.restate()
         run = next(run.id for run in pipeline.runs("ingestor") if any(h.outcome == "failed" for h in run.hours))
         settings = {
             "PAGEVIEWS_ONE_TIME_SIGN_IN": CODE,

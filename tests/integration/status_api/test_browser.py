@@ -166,6 +166,15 @@ def test_the_grid_is_walked_with_the_keyboard(site: Site, visitor: Page) -> None
     assert f"{site.failed.started_at:%H}:00 UTC, failed" in name
 
 
+def test_a_restated_hour_is_shown_against_what_it_was(site: Site, visitor: Page) -> None:
+    visitor.goto(f"{site.service.url}/quality")
+    [row] = visitor.locator("section:has(#generations) tbody tr").all()
+    expect(row).to_contain_text("2 after 1")
+    row.get_by_role("link").first.click()
+    expect(visitor.locator("section:has(#loaded) tbody tr")).to_have_count(2)
+    expect(visitor.locator("section:has(#built) tbody tr")).to_have_count(2)
+
+
 def test_dbts_documentation_runs_in_an_origin_of_its_own_and_loads_nothing(site: Site, browser: Browser) -> None:
     context = browser.new_context()
     page, asked, said = context.new_page(), [], []
@@ -203,7 +212,7 @@ def test_axe_finds_nothing(site: Site, operator: Page, address: str) -> None:
         assert [(item["id"], item["nodes"][0]["html"]) for item in found] == [], scheme
 
 
-@pytest.mark.parametrize("address", ["/", "/grid", "/runs", "/insights", "/lineage", "/requests/new"])
+@pytest.mark.parametrize("address", ["/", "/grid", "/runs", "/quality", "/insights", "/lineage", "/requests/new"])
 def test_no_page_scrolls_sideways_on_a_phone(site: Site, visitor: Page, address: str) -> None:
     visitor.set_viewport_size({"width": 360, "height": 740})
     visitor.goto(site.service.url + address)

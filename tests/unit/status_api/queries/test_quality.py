@@ -10,7 +10,6 @@ from pageviews_core.hour import Hour
 from pageviews_core.records.marker import ControlDifference, ControlTotals, IngestedMarker, LineCounts
 from status_api.queries.quality import Quality, read_quality
 
-OTHER_FILE = "0" * 64
 DIFFERS = ControlTotals(
     state="differs",
     expected_views=40,
@@ -36,14 +35,14 @@ def _build(filled: Filled, hour: Hour, generation: int, *warnings: str) -> None:
 def _restate(filled: Filled, hour: Hour) -> None:
     _ingest(filled, hour, 1, control=DIFFERS, rows=LineCounts(lines=11, loaded=10, rejected=1))
     _build(filled, hour, 1, "views_look_usual")
-    source = samples.ingested_marker(hour).source.model_copy(update={"sha256": OTHER_FILE, "bytes": 130})
+    source = samples.ingested_marker(hour).source.model_copy(update={"bytes": 130})
     _ingest(filled, hour, 2, source=source, rows=LineCounts(lines=12, loaded=12, rejected=0), views=40)
 
 
 def test_a_generation_is_compared_with_the_one_before_it(filled: Filled) -> None:
     _restate(filled, NEWEST)
     (found,) = read_quality(filled.view).generations
-    assert (found.hour, found.generation, found.before, found.same_file) == (NEWEST, 2, 1, False)
+    assert (found.hour, found.generation, found.before) == (NEWEST, 2, 1)
     assert (found.rows_before, found.rows) == (10, 12)
     assert (found.views_before, found.views) == (30, 40)
     assert (found.rejected_before, found.rejected) == (1, 0)
@@ -60,13 +59,6 @@ def test_a_generation_is_compared_with_the_one_before_it(filled: Filled) -> None
 def test_an_hour_loaded_once_has_no_such_comparison(filled: Filled) -> None:
     filled.complete(NEWEST)
     assert read_quality(filled.view).generations == ()
-
-
-def test_the_same_file_loaded_again_is_told_from_a_restatement(filled: Filled) -> None:
-    filled.complete(NEWEST)
-    _ingest(filled, NEWEST, 2)
-    (found,) = read_quality(filled.view).generations
-    assert (found.same_file, found.rows, found.rows_before) == (True, 10, 10)
 
 
 def test_three_generations_are_two_comparisons_however_the_markers_come(filled: Filled) -> None:
@@ -91,7 +83,7 @@ def test_a_marker_that_is_gone_is_compared_with_no_more(filled: Filled) -> None:
     assert (found.generation, found.before, found.views_before) == (3, 1, 1)
     filled.journal.delete(keys.marker("ingested", NEWEST, 1))
     (found,) = read_quality(filled.view).generations
-    assert (found.before, found.same_file, found.rows_before, found.control_before) == (None, None, None, None)
+    assert (found.before, found.rows_before, found.control_before) == (None, None, None)
 
 
 def test_each_list_is_newest_first_within_the_range_and_no_longer_than_asked(filled: Filled) -> None:
@@ -123,13 +115,13 @@ def test_the_pages_and_the_api_say_it(filled: Filled) -> None:
         csv = client.get("/api/v1/quality?format=csv&table=generations").text.splitlines()
         (found,) = client.get("/api/v1/quality").json()["generations"]
         outside = client.get(f"/api/v1/quality?until={NEWEST}").json()
-    assert "<td>restated</td>" in quality
+    assert "2 after 1" in quality
     for page in (quality, hour):
         assert '12 <span class="muted">(+2)</span>' in page
         assert '40 <span class="muted">(+10)</span>' in page
         assert '0 <span class="muted">(\N{MINUS SIGN}1)</span>' in page
     assert "(was differs)" in quality
-    assert (found["views"], found["views_before"], found["same_file"]) == (40, 30, False)
-    assert csv[0].startswith("hour,generation,before,same_file,rows,rows_before")
+    assert (found["views"], found["views_before"]) == (40, 30)
+    assert csv[0].startswith("hour,generation,before,rows,rows_before")
     assert len(csv) == 2
     assert outside["generations"] == []

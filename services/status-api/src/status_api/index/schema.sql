@@ -25,7 +25,7 @@ create index hours_warned on hours (hour) where warnings <> '';
 create index hours_restated on hours (hour) where ingested_generation > 1;
 create table generations ( -- each that a marker of either stage tells of
     hour text not null, generation integer not null,
-    rows integer, views integer, rejected integer, bytes integer, sha256 text, control_state text,
+    rows integer, views integer, rejected integer, bytes integer, control_state text,
     differences text, -- of control totals, the largest
     ingested_at text, ingested_run text,
     transformed_at text, transformed_run text, test_warnings text,

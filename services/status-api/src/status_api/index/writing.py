@@ -31,7 +31,7 @@ _INGESTED = (
 )  # fmt: skip
 """The columns of an hour that its ingested marker fills."""
 _GENERATION_INGESTED = (
-    "rows", "views", "rejected", "bytes", "sha256", "control_state", "differences", "ingested_at", "ingested_run",
+    "rows", "views", "rejected", "bytes", "control_state", "differences", "ingested_at", "ingested_run",
 )  # fmt: skip
 _GENERATION_TRANSFORMED = ("transformed_at", "transformed_run", "test_warnings")
 _DIFFERENCES = TypeAdapter(tuple[ControlDifference, ...])
@@ -95,7 +95,7 @@ class Writer:
             _DIFFERENCES.dump_json(marker.control.differences).decode() if marker.control.differences else None
         )
         known = (
-            marker.rows.loaded, marker.views, marker.rows.rejected, marker.source.bytes, marker.source.sha256,
+            marker.rows.loaded, marker.views, marker.rows.rejected, marker.source.bytes,
             marker.control.state, differences, text_of(marker.finished_at), marker.run_id,
         )  # fmt: skip
         self._generation(hour, marker.generation, _GENERATION_INGESTED, known)

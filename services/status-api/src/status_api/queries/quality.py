@@ -41,14 +41,12 @@ class WarnedTests(Answer):
 
 
 class Generation(Answer):
-    """A later generation of an hour against the one before it: `x_before` is what that one had."""
+    """A later generation of an hour, which is of another file, and (`_before`) the one before it."""
 
     hour: Hour
     generation: int
     before: int | None
     """The generation compared with; null, as all of its figures, where its marker is gone."""
-    same_file: bool | None
-    """Loaded again by request from the file that was loaded before; else the source restated the hour."""
     rows: int
     rows_before: int | None
     views: int
@@ -126,7 +124,7 @@ def read_quality(view: View, *, since: Hour | None = None, until: Hour | None = 
 
 
 def _generations(view: View, since: str, until: str, limit: int) -> tuple[Generation, ...]:
-    figures = ("sha256", "rows", "views", "rejected", "bytes", "control_state", "test_warnings", "transformed_at")
+    figures = ("rows", "views", "rejected", "bytes", "control_state", "test_warnings", "transformed_at")
     before = ", ".join(f"old.{name} as {name}_before" for name in ("generation", *figures))
     rows = view.index.rows(
         f"select new.*, {before} from generations as new left join generations as old "
@@ -140,10 +138,8 @@ def _generations(view: View, since: str, until: str, limit: int) -> tuple[Genera
 
 
 def _generation(row: Row) -> Generation:
-    compared = row["generation_before"] is not None
     return Generation(
         hour=Hour.parse(row["hour"]), generation=row["generation"], before=row["generation_before"],
-        same_file=row["sha256"] == row["sha256_before"] if compared else None,
         rows=row["rows"], rows_before=row["rows_before"], views=row["views"], views_before=row["views_before"],
         rejected=row["rejected"], rejected_before=row["rejected_before"],
         bytes=row["bytes"], bytes_before=row["bytes_before"],

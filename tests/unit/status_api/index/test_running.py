@@ -339,3 +339,21 @@ def test_a_clock_that_jumps_back_breaks_nothing(index: RunningIndex, journal: Jo
     set_clock(clock, datetime(2020, 1, 1, tzinfo=UTC))
     index.refresh()
     assert index.store.up
+
+
+def test_an_old_hour_is_not_called_missing_before_it_was_read(
+    index: RunningIndex, store: InMemoryObjectStore, journal: Journal
+) -> None:
+    old, unloaded, recent = NEWEST + -1_000, NEWEST + -999, NEWEST + -700
+    journal.put(keys.START, Start(hour=old))
+    complete(journal, old)
+    seen = {}
+
+    def look(verb: str, key: str) -> None:
+        if (verb, key) == ("get", keys.marker("ingested", old, 1)):
+            seen.update({hour: hour_row(index, hour)["state"] for hour in (old, unloaded, recent)})
+
+    store.before = look
+    index.refresh()
+    assert seen == {old: "waiting", unloaded: "waiting", recent: "missing"}
+    assert [hour_row(index, hour)["state"] for hour in (old, unloaded, recent)] == ["complete", "missing", "missing"]

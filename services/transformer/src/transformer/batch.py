@@ -30,7 +30,7 @@ from transformer.input_rows import Input
 from transformer.landed import Landed
 from transformer.protocol import Batch, BatchError, BatchResult
 from transformer.reconcile import reconcile
-from transformer.row_counts import rows_of_hours
+from transformer.row_counts import BuiltTable, rows_of_hours
 from transformer.settings import TransformerSettings
 
 _PROCESS_MEMORY = 400 * 1024**2
@@ -84,7 +84,7 @@ def _built(
     hours = [item.hour for item in ready.hours]
     return BatchResult(
         superseded=ready.superseded,
-        table_rows=_table_rows(warehouse, built.hourly_tables, hours) if settings.lineage_url else {},
+        table_rows=_table_rows(warehouse, built.tables, hours) if settings.lineage_url else {},
         failed=ready.failed | facts.failed,
         built=facts.built,
         invocation_id=built.invocation_id,
@@ -94,7 +94,7 @@ def _built(
     )
 
 
-def _table_rows(warehouse: Warehouse, tables: dict[str, str], hours: Sequence[Hour]) -> dict[str, int]:
+def _table_rows(warehouse: Warehouse, tables: dict[str, BuiltTable], hours: Sequence[Hour]) -> dict[str, int]:
     try:
         return rows_of_hours(warehouse, tables, hours)
     except PageviewsError as exc:  # no reason to fail hours that are built

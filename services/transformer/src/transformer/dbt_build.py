@@ -19,7 +19,7 @@ from transformer.dbt_environment import dbt_environment
 from transformer.dbt_manifest import prepared_manifest
 from transformer.node_runs import FAILED
 from transformer.protocol import BatchHour
-from transformer.row_counts import HOUR_COLUMN
+from transformer.row_counts import DAY_COLUMN, HOUR_COLUMN, BuiltTable
 from transformer.settings import TransformerSettings
 
 log = structlog.get_logger()
@@ -43,8 +43,8 @@ class Built:
     invocation_id: str
     nodes: tuple[NodeResult, ...]
     warnings: tuple[str, ...]
-    hourly_tables: dict[str, str]
-    """The table of each model that was built and has rows for each hour."""
+    tables: dict[str, BuiltTable]
+    """Of each model that was built by hours or days."""
 
 
 def build(
@@ -97,11 +97,11 @@ def build(
         invocation_id=_invocation_id(folder / "target"),
         nodes=nodes,
         warnings=warnings,
-        hourly_tables={
-            result.node.name: f"{result.node.schema}.{result.node.alias}"
+        tables=dict(
+            _built_by_time(result.node)
             for result in outcome.result.results
-            if _is_hourly(getattr(result, "node", None))
-        },
+            if _is_built_by_time(getattr(result, "node", None))
+        ),
     )
 
 
@@ -139,8 +139,12 @@ def _node(result: Any) -> NodeResult:
     )
 
 
-def _is_hourly(node: Any) -> bool:
-    return str(getattr(node, "resource_type", "")) == "model" and node.config.unique_key == HOUR_COLUMN
+def _is_built_by_time(node: Any) -> bool:
+    return str(getattr(node, "resource_type", "")) == "model" and node.config.unique_key in (HOUR_COLUMN, DAY_COLUMN)
+
+
+def _built_by_time(node: Any) -> tuple[str, BuiltTable]:
+    return node.name, BuiltTable(f"{node.schema}.{node.alias}", node.config.unique_key)
 
 
 def _shortened(text: str) -> str:

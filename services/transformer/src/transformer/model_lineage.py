@@ -33,7 +33,7 @@ class ModelLineage:
         self._file = project / COLUMN_LINEAGE
 
     def tell(self, invocation: Invocation, hours: Sequence[Hour], rows: Mapping[str, int]) -> None:
-        """`rows`: of the hours' rows in the models that have some for each hour."""
+        """`rows`: of the hours, or of their days, in the models that are built by them."""
         columns = self._columns()
         for ran in invocation.nodes:
             if ran.node.get("resource_type") == "model":
